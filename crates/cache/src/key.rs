@@ -30,6 +30,11 @@ impl Key {
         Ok(Self(format!("{kind}:list:{query}:{}:{start}", page.limit.get()).into()))
     }
 
+    /// Whether it is that of a page.
+    pub(crate) fn is_page(&self) -> bool {
+        self.0.split(':').nth(1) == Some("list")
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -52,10 +52,15 @@ struct UnderWay {
 
 type Shard = HashMap<Key, UnderWay>;
 const SHARDS: usize = 64;
+/// Pages have this part of the bytes, a quarter.
+const PAGES: u64 = 4;
 
 /// The tier in this process.
 pub(crate) struct Local {
-    values: Cache<Key, Stored>,
+    rows: Cache<Key, Stored>,
+    /// Apart from rows, because a full cache takes a value only when it is wanted more often than all those that it would take the
+    /// place of, and a page would take that of a hundred rows.
+    pages: Cache<Key, Stored>,
     loads: Vec<Mutex<Shard>>,
     hasher: RandomState,
     pub(crate) table: Arc<ChangeTable>,
@@ -64,7 +69,9 @@ pub(crate) struct Local {
 
 impl fmt::Debug for Local {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Local").field("entries", &self.values.entry_count()).finish_non_exhaustive()
+        f.debug_struct("Local")
+            .field("entries", &(self.rows.entry_count() + self.pages.entry_count()))
+            .finish_non_exhaustive()
     }
 }
 
@@ -96,19 +103,27 @@ pub(crate) enum Entry {
 
 impl Local {
     pub(crate) fn new(options: &CacheOptions, table: Arc<ChangeTable>, metrics: CacheMetrics) -> Arc<Self> {
-        let evictions = metrics.clone();
-        let values = Cache::builder()
-            .max_capacity(options.max_bytes)
-            .weigher(|_: &Key, stored: &Stored| stored.weight)
-            .time_to_live(options.stale_max)
-            .eviction_listener(move |_, _, cause| {
-                if matches!(cause, RemovalCause::Size | RemovalCause::Expired) {
-                    evictions.evicted(Tier::Local);
-                }
-            })
-            .build();
+        let values = |most: u64| {
+            let evictions = metrics.clone();
+            Cache::builder()
+                .max_capacity(most)
+                .weigher(|_: &Key, stored: &Stored| stored.weight)
+                .time_to_live(options.stale_max)
+                .eviction_listener(move |_, _, cause| {
+                    if matches!(cause, RemovalCause::Size | RemovalCause::Expired) {
+                        evictions.evicted(Tier::Local);
+                    }
+                })
+                .build()
+        };
+        let of_pages = options.max_bytes / PAGES;
+        let (rows, pages) = (values(options.max_bytes - of_pages), values(of_pages));
         let loads = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Arc::new(Self { values, loads, hasher: RandomState::new(), table, metrics })
+        Arc::new(Self { rows, pages, loads, hasher: RandomState::new(), table, metrics })
+    }
+
+    fn values(&self, key: &Key) -> &Cache<Key, Stored> {
+        if key.is_page() { &self.pages } else { &self.rows }
     }
 
     #[expect(clippy::indexing_slicing, reason = "the index is a remainder of the length")]
@@ -119,7 +134,7 @@ impl Local {
 
     /// The value that has not changed since its load began, current or not.
     pub(crate) fn known(&self, key: &Key) -> Option<Stored> {
-        self.values.get(key).filter(|stored| self.table.holds(stored.mark))
+        self.values(key).get(key).filter(|stored| self.table.holds(stored.mark))
     }
 
     /// A current value. Takes no lock.
@@ -156,7 +171,7 @@ impl Local {
     /// Stores a value, unless its subject has changed since its load began.
     pub(crate) fn keep(&self, key: &Key, stored: Stored) {
         if self.table.holds(stored.mark) {
-            self.values.insert(key.clone(), stored);
+            self.values(key).insert(key.clone(), stored);
             self.metrics.fill(Tier::Local);
         } else {
             self.metrics.refused(Tier::Local);
@@ -165,12 +180,17 @@ impl Local {
 
     /// Frees the memory of dropped values. Their marks are already invalid.
     pub(crate) fn forget_all(&self) {
-        self.values.invalidate_all();
+        self.rows.invalidate_all();
+        self.pages.invalidate_all();
     }
 
     pub(crate) fn size(&self) -> (u64, u64) {
-        self.values.run_pending_tasks();
-        (self.values.entry_count(), self.values.weighted_size())
+        let size = |values: &Cache<Key, Stored>| {
+            values.run_pending_tasks();
+            (values.entry_count(), values.weighted_size())
+        };
+        let (rows, pages) = (size(&self.rows), size(&self.pages));
+        (rows.0 + pages.0, rows.1 + pages.1)
     }
 
     pub(crate) fn report_size(&self) {

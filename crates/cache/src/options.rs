@@ -22,7 +22,8 @@ pub struct CacheOptions {
     pub log_wait: Duration,
     /// How long to wait for the load of another process before this one loads too. 500 ms. Zero: it does not wait.
     pub follow: Duration,
-    /// Maximum size of the tier in this process, in bytes of JSON. 64 MiB. Zero: this process keeps none.
+    /// Maximum size of the tier in this process, in bytes of JSON, a quarter of it for pages of lists. 64 MiB. Zero: this process
+    /// keeps none.
     pub max_bytes: u64,
     /// The number of slots of the change table, 1 to 67,108,864, rounded up to a power of two. 65,536, which take up to 1.5 MiB.
     pub slots: usize,

@@ -307,6 +307,35 @@ async fn a_refusal_for_what_is_absent_or_there_drops_what_it_disproves() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_is_kept_however_full_the_cache_is_of_rows_that_are_often_read() {
+    let storage = Scripted::default();
+    let options = CacheOptions { max_bytes: 40_000, ..CacheOptions::default() };
+    let cache = process(&storage, options, None).await;
+    let owner = torormir();
+    for _ in 0..20 {
+        let row = Character::new(owner.user_id, "Torormir", owner.meta.created_at);
+        storage.inner.create_character(row).await.unwrap();
+    }
+    let mut rows = Vec::new();
+    for _ in 0..200 {
+        rows.push(storage.inner.create_character(torormir()).await.unwrap());
+    }
+    news().await;
+    for _ in 0..10 {
+        for row in &rows {
+            name(&cache, row).await.unwrap();
+        }
+        cache.report_state();
+    }
+    let query = of_user(&owner);
+    let first = cache.list_characters(&query, PageRequest::default()).await.unwrap();
+    cache.report_state();
+    let second = cache.list_characters(&query, PageRequest::default()).await.unwrap();
+    assert_eq!((first.source, first.value.items.len()), (Source::Origin, 20));
+    assert!(is_hit(second.source), "{:?}", second.source);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_move_between_campaigns_is_seen_in_both_lists() {
     for known in [true, false] {
         let storage = Scripted::default();

@@ -1,7 +1,7 @@
 //! Bodies of responses that are kept in order not to be made again.
 
 use bytes::Bytes;
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 use std::{fmt, hash::Hash};
 
 /// The most that is kept, in bytes.
@@ -40,7 +40,8 @@ impl<K: Hash + Eq + Send + Sync + 'static> KeptBodies<K> {
     #[must_use]
     pub fn within(bytes: u64) -> Self {
         let weight = |_: &K, body: &Bytes| u32::try_from(body.len() + ENTRY).unwrap_or(u32::MAX);
-        Self(Cache::builder().weigher(weight).max_capacity(bytes).build())
+        // The least recently used one goes first: a body that has changed is no longer asked for, however often it was before.
+        Self(Cache::builder().weigher(weight).max_capacity(bytes).eviction_policy(EvictionPolicy::lru()).build())
     }
 
     /// The body that is kept.

@@ -131,6 +131,11 @@ impl Plan {
         Ok(())
     }
 
+    /// The number of its writes. Each returns a row when it was made.
+    pub(crate) fn writes(&self) -> usize {
+        self.writes
+    }
+
     /// First the inserts, then the updates, each with what must be read before it.
     pub(crate) fn statements(&self, dialect: Dialect) -> Vec<Statement> {
         let mut statements = Vec::with_capacity(self.creates.len() + self.updates.len());

@@ -116,8 +116,11 @@ const CACHE_STALE_MAX_SECS: Variable = Variable::new(
     "seconds that a cached value is kept, to be served during an outage of the storage",
     "86400",
 );
-const CACHE_MAX_BYTES: Variable =
-    Variable::new("CACHE_MAX_BYTES", "maximum size of the in-process tier, in bytes", "67108864");
+const CACHE_MAX_BYTES: Variable = Variable::new(
+    "CACHE_MAX_BYTES",
+    "maximum size of the in-process tier, in bytes, a quarter of it for pages of lists",
+    "67108864",
+);
 const CACHE_TRUST_MS: Variable = Variable::new(
     "CACHE_TRUST_MS",
     "milliseconds that cached values count as current after the log of commits was last read: the maximum age of a response",

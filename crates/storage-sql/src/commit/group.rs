@@ -7,11 +7,13 @@ use crate::{
     log::NewEntry,
     plan::Plan,
     session::{Session, Statement, Work},
+    sql::sql,
+    value::{ColumnType, Value},
 };
 use character_storage_port::{Applied, COMMIT, Committed, ErrorKind, StorageError};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
 };
 use uuid::Uuid;
 
@@ -35,17 +37,26 @@ impl Checked {
     }
 }
 
-/// Applies transactions that have nothing in common. Waits for no lock: what another transaction holds up is left out. When one of
-/// them is refused, or fails, nothing is applied. Each that is not applied is to be committed alone, and judged there.
+/// Applies transactions that have nothing in common. Waits for no lock: what another transaction holds up is left out, and so is what
+/// is refused or was committed before. When the group fails for another reason, nothing is applied. Each that is not applied is to be
+/// committed alone, and judged there.
 pub(crate) struct CommitGroup {
     items: Vec<Arc<Checked>>,
-    /// It was begun before, and failed.
-    is_repeated: AtomicBool,
+    next: Mutex<Next>,
+}
+
+/// What is tried next.
+#[derive(Debug)]
+enum Next {
+    All,
+    /// Without items that were refused when others of their writes had been made.
+    Without(HashSet<Uuid>),
+    None,
 }
 
 impl CommitGroup {
     pub(crate) fn of(items: Vec<Arc<Checked>>) -> Self {
-        Self { items, is_repeated: AtomicBool::new(false) }
+        Self { items, next: Mutex::new(Next::All) }
     }
 
     /// Nothing of it.
@@ -53,8 +64,17 @@ impl CommitGroup {
         self.items.iter().map(|_| None).collect()
     }
 
-    async fn apply<S: Session>(&self, session: &mut S) -> Result<Vec<Option<Committed>>, Fault> {
-        let free = self.lock(session).await?;
+    /// What is tried next; unless it says otherwise, nothing more afterwards.
+    fn next(&self) -> Next {
+        std::mem::replace(&mut *self.next.lock().unwrap_or_else(PoisonError::into_inner), Next::None)
+    }
+
+    async fn apply<S: Session>(
+        &self,
+        session: &mut S,
+        without: &HashSet<Uuid>,
+    ) -> Result<Vec<Option<Committed>>, Fault> {
+        let mut free = self.lock(session, without).await?;
         let dialect = session.dialect();
         let (mut plans, mut statements, mut counts) = (Vec::new(), Vec::new(), Vec::new());
         for item in free.iter().flatten() {
@@ -66,12 +86,27 @@ impl CommitGroup {
         }
         let mut answers = session.query_all(&statements).await?.into_iter();
 
-        let (mut entries, mut outcomes) = (Vec::new(), Vec::new());
-        for (ordinal, ((item, plan), count)) in free.iter().flatten().zip(plans).zip(counts).enumerate() {
-            let (written, changes) = plan.judge(session, answers.by_ref().take(count).collect()).await?;
+        let (mut entries, mut outcomes, mut partly) = (Vec::new(), Vec::new(), HashSet::new());
+        let places = free.iter_mut().filter(|place| place.is_some());
+        for ((place, plan), count) in places.zip(plans).zip(counts) {
+            let Some(item) = *place else { continue };
+            let answers: Vec<_> = answers.by_ref().take(count).collect();
+            let written = answers.iter().map(Vec::len).sum::<usize>();
+            if written < plan.writes() {
+                *place = None;
+                if written > 0 {
+                    partly.insert(item.transaction.id.0);
+                }
+                continue;
+            }
+            let (written, changes) = plan.judge(session, answers).await?;
             let outcome = item.outcome(written);
-            entries.push(item.entry(&outcome, &changes, ordinal)?);
+            entries.push(item.entry(&outcome, &changes, entries.len())?);
             outcomes.push((outcome, changes));
+        }
+        if !partly.is_empty() {
+            *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Next::Without(partly);
+            return Err(Fault::concurrent("the group is repeated without what is refused"));
         }
         if entries.is_empty() {
             return Ok(self.none());
@@ -90,8 +125,8 @@ impl CommitGroup {
         Ok(free.into_iter().map(applied).collect())
     }
 
-    /// The items that no other transaction holds up now; they are locked as each would be alone.
-    async fn lock<S: Session>(&self, session: &mut S) -> Result<Vec<Option<&Checked>>, Fault> {
+    /// The new items that no other transaction holds up now; they are locked as each would be alone.
+    async fn lock<S: Session>(&self, session: &mut S, without: &HashSet<Uuid>) -> Result<Vec<Option<&Checked>>, Fault> {
         let locks_of = |item: &Arc<Checked>| {
             let mut locks = Locks::default();
             item.lock(&mut locks);
@@ -100,11 +135,17 @@ impl CommitGroup {
         let locks: Vec<Locks> = self.items.iter().map(locks_of).collect();
         let mut all = Locks::default();
         locks.iter().for_each(|locks| all.merge(locks));
-        let rows =
-            session.query_all(&[Statement::new(BRIEFLY, vec![]), all.try_all()]).await?.pop().unwrap_or_default();
-        let free: Vec<bool> = rows.into_iter().map(|mut row| row.read()).collect::<Result<_, _>>()?;
-        all.retain(free);
-        Ok(self.items.iter().zip(&locks).map(|(item, locks)| all.contains(locks).then_some(&**item)).collect())
+        // Behind the locks, so that it sees every commit with one of the ids.
+        let ids = self.items.iter().map(|item| item.transaction.id.0.into()).collect();
+        let known = Statement::new(sql!("find_transactions.postgres"), vec![Value::List(ColumnType::Uuid, ids)]);
+        let mut rows = session.query_all(&[Statement::new(BRIEFLY, vec![]), all.try_all(), known]).await?;
+        let known = rows.pop().unwrap_or_default().into_iter().map(|mut row| row.read());
+        let known: HashSet<Uuid> = known.collect::<Result<_, _>>()?;
+        let free = rows.pop().unwrap_or_default().into_iter().map(|mut row| row.read());
+        all.retain(free.collect::<Result<Vec<bool>, _>>()?);
+        let is_new = |item: &Checked| [&known, without].iter().all(|ids| !ids.contains(&item.transaction.id.0));
+        let is_free = |(item, locks): (_, &Locks)| (all.contains(locks) && is_new(item)).then_some(item);
+        Ok(self.items.iter().map(|item| &**item).zip(&locks).map(is_free).collect())
     }
 }
 
@@ -112,10 +153,12 @@ impl Work for CommitGroup {
     type Output = Vec<Option<Committed>>;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Self::Output, Fault> {
-        if self.is_repeated.swap(true, Ordering::Relaxed) {
-            return Ok(self.none());
-        }
-        match self.apply(session).await {
+        let without = match self.next() {
+            Next::All => HashSet::new(),
+            Next::Without(ids) => ids,
+            Next::None => return Ok(self.none()),
+        };
+        match self.apply(session, &without).await {
             Err(Fault::Refused(error)) if error.certainly_not_applied() => Ok(self.none()),
             Err(fault) if fault.may_be_of_one_item() => Ok(self.none()),
             outcome => outcome,

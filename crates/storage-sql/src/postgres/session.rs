@@ -83,6 +83,13 @@ impl<'a> PostgresSession<'a> {
         }
     }
 
+    /// Rolls back, and waits until the locks are free: what is tried again needs them, over this connection or another one.
+    pub(crate) async fn rolled_back(self) {
+        if self.stage == Stage::Begun {
+            let _ = self.client.batch_execute("ROLLBACK").await;
+        }
+    }
+
     async fn run(&mut self, statements: &[Statement], end: End) -> Result<Vec<Vec<Row>>, Fault> {
         let client = self.client;
         let mut all = Vec::with_capacity(statements.len());

@@ -151,6 +151,10 @@ async fn transact<W: Work>(
     let mut session = PostgresSession::transaction(client, pooling, begin, committing);
     match work.run(&mut session).await {
         Ok(output) if usage == Use::Change && W::has_changes(&output) => session.commit().await.map(|()| output),
+        Err(fault) if fault.cause() == Some(Cause::Concurrent) => {
+            session.rolled_back().await;
+            Err(fault)
+        }
         outcome => {
             session.roll_back();
             outcome

@@ -92,9 +92,30 @@ pub(super) fn connection(path: &Path, timeout: Duration, mode: Mode) -> Result<C
     Ok(connection)
 }
 
+/// Where a connection keeps what it needs no longer than a statement or a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TemporaryData {
+    InMemory,
+    OnDisk,
+}
+
+impl TemporaryData {
+    pub(super) fn command(self) -> &'static str {
+        match self {
+            Self::InMemory => "PRAGMA temp_store = MEMORY",
+            Self::OnDisk => "PRAGMA temp_store = FILE",
+        }
+    }
+}
+
 pub(super) fn writing_connection(path: &Path, timeout: Duration, missing: Missing) -> Result<Connection> {
     let connection = opened(path, timeout, Mode::ReadWrite(missing))?;
-    write_ahead(&connection, timeout).map_err(|error| fault(error).into_error(OPEN, Applied::No))?;
+    let prepare = || {
+        // Each savepoint of a group keeps the pages that it changes, for the case that it is undone.
+        connection.execute_batch(TemporaryData::InMemory.command())?;
+        write_ahead(&connection, timeout)
+    };
+    prepare().map_err(|error| fault(error).into_error(OPEN, Applied::No))?;
     Ok(connection)
 }
 

@@ -349,3 +349,29 @@ async fn each_caller_of_a_commit_that_fails_is_told() {
     assert!(outcomes[1].is_err(), "{outcomes:?}");
     assert_eq!(rows(&sqlite).await, outcomes.iter().filter(|outcome| outcome.is_ok()).count());
 }
+
+#[tokio::test]
+async fn the_savepoints_of_a_group_need_no_file_and_a_change_of_the_schema_may_have_one() {
+    const MEMORY: i64 = 2;
+    const FILE: i64 = 1;
+    let (_folder, sqlite) = database(FOUND).await;
+    let place = async || {
+        let job = |connection: &mut Connection| {
+            let asked = connection.query_row("PRAGMA temp_store", [], |row| row.get::<_, i64>(0));
+            asked.map_err(|error| fault(error).into_error("ask", Applied::No))
+        };
+        sqlite.run_on(&sqlite.writer, "ask", job).await.unwrap()
+    };
+    assert_eq!(place().await, MEMORY);
+    struct Asked;
+    impl Work for Asked {
+        type Output = i64;
+
+        async fn run<S: Session>(&self, session: &mut S) -> Result<i64, Fault> {
+            let mut rows = session.query(Statement::new("PRAGMA temp_store", vec![])).await?;
+            Ok(rows.remove(0).read::<i64>()?)
+        }
+    }
+    assert_eq!(sqlite.migrate("migrate", Asked).await.unwrap(), FILE);
+    assert_eq!(place().await, MEMORY);
+}

@@ -4,7 +4,8 @@
 use crate::support::{character, create, event};
 use character_domain::{Character, CharacterId, Revision, now};
 use character_storage_port::{
-    Change, Commit, Committed, Deleted, ErrorKind, Expect, Log, Result, Store, Tick, Transaction, TransactionId,
+    Change, CharacterQuery, Commit, Committed, Deleted, ErrorKind, Expect, Log, PageRequest, Result, Store, Tick,
+    Transaction, TransactionId,
 };
 use character_storage_sql::{SqlOptions, SqlStorage};
 use character_tests::PostgresServer;
@@ -106,6 +107,38 @@ async fn what_is_refused_in_a_group_changes_nothing_and_all_others_are_applied()
     }
     assert_eq!(name_of(&storage, known.id).await, Some(("known".into(), Revision::FIRST)));
     assert_eq!(name_of(&storage, repeated.id).await, Some(("repeated".into(), Revision::FIRST)));
+}
+
+#[tokio::test]
+async fn commits_share_a_transaction_whatever_is_refused_beside_them() {
+    let storage = open().await;
+    let (known, repeated) = (character("known"), create(&character("repeated")));
+    for transaction in [create(&known), repeated.clone()] {
+        storage.commit(transaction).await.unwrap();
+    }
+    let late = |_| renamed(&known, "too late", Expect::Revision(Revision(7)));
+    let reused = |_| Transaction { id: repeated.id, ..create(&character("other")) };
+    let partly = |_| {
+        let (new, absent) = (character("undone"), character("absent"));
+        create(&new).with(Change::Replace { entity: absent, expect: Expect::Any })
+    };
+    let refusals: [(&str, &dyn Fn(usize) -> Transaction); 3] =
+        [("late", &late), ("reused", &reused), ("partly", &partly)];
+    for (name, refusal) in refusals {
+        let new: Vec<_> = (0..100).map(|number| character(&number.to_string())).collect();
+        let transactions = new.iter().enumerate().flat_map(|(number, new)| {
+            let refused = (number % 20 == 0).then(|| refusal(number));
+            refused.into_iter().chain([create(new)])
+        });
+        let outcomes = commit_at_once(&storage, transactions.collect()).await;
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 5, "{outcomes:?}");
+        assert!(ticks(&outcomes).len() < 20, "{name}: {:?}", ticks(&outcomes));
+        for new in &new {
+            assert_eq!(name_of(&storage, new.id).await, Some((new.name.clone(), Revision::FIRST)));
+        }
+    }
+    let all = Store::<Character>::list(&storage, &CharacterQuery::default(), PageRequest::default()).await.unwrap();
+    assert!(all.value.items.iter().all(|row| row.name != "undone" && row.name != "too late"));
 }
 
 #[tokio::test]

@@ -1,0 +1,2 @@
+-- Which of these ids were committed before.
+SELECT id FROM transactions WHERE id = ANY ($1)
