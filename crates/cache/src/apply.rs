@@ -18,6 +18,10 @@ use uuid::Uuid;
 type NewState = Box<dyn FnOnce(&Tiers, Meta, Mark) + Send + Sync>;
 
 fn new_state<E: Entity>(change: &Change<E>) -> Option<NewState> {
+    if E::KIND == EntityKind::CharacterVersion {
+        // Each change of a character makes one, and few are read: they would take the place of rows that are.
+        return None;
+    }
     let mut entity = change.entity()?.clone();
     Some(Box::new(move |tiers, meta, mark| {
         *entity.meta_mut() = meta;

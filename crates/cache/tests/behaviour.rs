@@ -5,7 +5,7 @@
 mod common;
 
 use character_cache::{CacheMetrics, CacheOptions, Cached, MemorySharedTier, SharedTier};
-use character_domain::{CampaignId, Character, CharacterId};
+use character_domain::{CampaignId, Character, CharacterId, CharacterVersion};
 use character_storage_port::{
     Change, CharacterQuery, Commit, Deleted, ErrorKind, Expect, Fingerprint, MemoryStorage, Page, PageRequest, Read,
     Source, StaleReason, StorageExt, StoragePort, Store, Tier, Transaction, UnreadableRow,
@@ -304,6 +304,21 @@ async fn a_refusal_for_what_is_absent_or_there_drops_what_it_disproves() {
     let error = cache.create_character(absent.clone()).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::AlreadyExists);
     assert_eq!(name(&cache, &absent).await.as_deref(), Some("Torormir"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_caches_the_character_that_it_changes_and_not_its_version() {
+    let storage = Scripted::default();
+    let cache = cached(&storage).await;
+    let row = storage.inner.create_character(torormir()).await.unwrap();
+    news().await;
+    let version = CharacterVersion::of(None, row.clone(), "character.updated", row.meta.created_at);
+    let change = Change::Replace { entity: renamed(&row, "Belvo"), expect: Expect::Any };
+    let transaction = Transaction::new().with(change).with(Change::Create(version.clone()));
+    cache.commit(transaction).await.unwrap();
+    assert!(is_hit(cache.get_character(row.id).await.unwrap().source));
+    let found = Store::<CharacterVersion>::find(&cache, version.id, Deleted::Exclude).await.unwrap();
+    assert_eq!((found.source, found.value.is_some()), (Source::Origin, true));
 }
 
 #[tokio::test(start_paused = true)]

@@ -170,7 +170,7 @@ async fn apply<S: Session>(
     known: Known,
 ) -> Result<Outcome, Fault> {
     let dialect = session.dialect();
-    let plan = Plan::of(&item.transaction, dialect)?;
+    let mut plan = Plan::of(&item.transaction, dialect)?;
 
     let mut statements = prelude;
     if part != Part::Whole {
@@ -181,7 +181,7 @@ async fn apply<S: Session>(
     let question = (known == Known::AskFirst).then(|| item.remembered(dialect));
     let in_front = statements.len() + usize::from(question.is_some());
     statements.extend(question);
-    statements.extend(plan.statements(dialect));
+    statements.extend(plan.take_statements(dialect));
     let mut results = session.query_all(&statements).await?;
     let answers = results.split_off(in_front);
     if known == Known::AskFirst

@@ -57,9 +57,9 @@ struct Update {
     after: Option<Vec<Scope>>,
     /// The columns of the new state, when the change carries one.
     columns: &'static [Column],
-    /// Compares the row before the change with it, where the change itself cannot return that.
-    compare: Option<Statement>,
-    statement: Statement,
+    /// Whether a statement in front of the update compares the row before the change with it, because the update cannot return that.
+    is_compared: bool,
+    statements: Vec<Statement>,
 }
 
 impl Plan {
@@ -124,10 +124,12 @@ impl Plan {
             (_, None) => Old::Unchanged,
         };
         let columns = if after.is_some() { E::COLUMNS } else { &[] };
-        let compare = (old == Old::ReadBefore).then(|| update.comparison(table, owners, columns));
-        let statement = update.statement(table, from, expect, owners, columns, old);
+        let is_compared = old == Old::ReadBefore;
+        let mut statements = Vec::with_capacity(2);
+        statements.extend(is_compared.then(|| update.comparison(table, owners, columns)));
+        statements.push(update.statement(table, from, expect, owners, columns, old));
         let row = (E::KIND, id);
-        self.updates.push(Update { row, index, expect, from, owners, after, columns, compare, statement });
+        self.updates.push(Update { row, index, expect, from, owners, after, columns, is_compared, statements });
         Ok(())
     }
 
@@ -137,15 +139,14 @@ impl Plan {
     }
 
     /// First the inserts, then the updates, each with what must be read before it.
-    pub(crate) fn statements(&self, dialect: Dialect) -> Vec<Statement> {
-        let mut statements = Vec::with_capacity(self.creates.len() + self.updates.len());
-        for (kind, creates) in &self.creates {
-            let rows = creates.rows.iter().map(|row| row.values.clone()).collect();
+    pub(crate) fn take_statements(&mut self, dialect: Dialect) -> Vec<Statement> {
+        let mut statements = Vec::with_capacity(self.creates.len() + 2 * self.updates.len());
+        for (kind, creates) in &mut self.creates {
+            let rows = creates.rows.iter_mut().map(|row| std::mem::take(&mut row.values)).collect();
             statements.extend(dialect.insert(kind.collection(), &creates.columns, "id", rows));
         }
-        for update in &self.updates {
-            statements.extend(update.compare.clone());
-            statements.push(update.statement.clone());
+        for update in &mut self.updates {
+            statements.append(&mut update.statements);
         }
         statements
     }
@@ -159,7 +160,7 @@ impl Plan {
     ) -> Result<(Vec<Meta>, Vec<RowChange>), Fault> {
         let mut written: BTreeMap<usize, (Meta, RowChange)> = BTreeMap::new();
         let mut refused: BTreeMap<usize, StorageError> = BTreeMap::new();
-        let of_updates: usize = self.updates.iter().map(|update| 1 + usize::from(update.compare.is_some())).sum();
+        let of_updates: usize = self.updates.iter().map(|update| 1 + usize::from(update.is_compared)).sum();
         let updated = answers.split_off(answers.len().saturating_sub(of_updates));
         let new = answers.into_iter().flatten().map(|mut row| row.read()).collect::<Result<HashSet<Uuid>, _>>()?;
         for (kind, creates) in self.creates {
@@ -178,7 +179,7 @@ impl Plan {
         let mut updated = updated.into_iter();
         let mut answer = || updated.next().and_then(|rows| rows.into_iter().next());
         for update in self.updates {
-            let compared = update.compare.as_ref().map(|_| answer());
+            let compared = update.is_compared.then(&mut answer);
             match answer() {
                 Some(mut row) => {
                     let meta = row.read_meta()?;

@@ -78,9 +78,9 @@ impl CommitGroup {
         let dialect = session.dialect();
         let (mut plans, mut statements, mut counts) = (Vec::new(), Vec::new(), Vec::new());
         for item in free.iter().flatten() {
-            let plan = Plan::of(&item.transaction, dialect)?;
+            let mut plan = Plan::of(&item.transaction, dialect)?;
             let before = statements.len();
-            statements.extend(plan.statements(dialect));
+            statements.extend(plan.take_statements(dialect));
             counts.push(statements.len() - before);
             plans.push(plan);
         }

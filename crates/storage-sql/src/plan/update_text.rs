@@ -7,7 +7,30 @@ use crate::{
     value::{Column, Value},
 };
 use character_storage_port::Expect;
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, PoisonError, RwLock},
+};
 use uuid::Uuid;
+
+/// What the text of a statement depends on: the table, and for an update the state in which it takes the row, whether it expects a
+/// revision, and the number of columns that it sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Shape {
+    Comparison(&'static str),
+    Update { table: &'static str, from: Lifecycle, old: Old, is_expected: bool, assignments: usize },
+}
+
+/// The texts, each made once. There are no more than some for each kind of row.
+static TEXTS: LazyLock<RwLock<HashMap<Shape, &'static str>>> = LazyLock::new(RwLock::default);
+
+fn text_of(shape: Shape, make: impl FnOnce() -> String) -> &'static str {
+    if let Some(text) = TEXTS.read().unwrap_or_else(PoisonError::into_inner).get(&shape) {
+        return text;
+    }
+    let text: &'static str = make().leak();
+    TEXTS.write().unwrap_or_else(PoisonError::into_inner).entry(shape).or_insert(text)
+}
 
 /// The names of the columns that differ in two states of a row, each with a comma behind it, as an expression.
 fn changed_columns(columns: &[Column], states: impl Fn(usize, &'static str) -> (String, String)) -> String {
@@ -19,14 +42,14 @@ fn changed_columns(columns: &[Column], states: impl Fn(usize, &'static str) -> (
 }
 
 /// In which state an update takes a row: a restored row is deleted before, every other one is live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Lifecycle {
     Live,
     Deleted,
 }
 
 /// Where an update finds the row as it was before, for its owners then and the fields that change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Old {
     /// It changes neither, and returns the owners of the row.
     Unchanged,
@@ -38,7 +61,8 @@ pub(super) enum Old {
 
 /// An UPDATE of one row, in the making.
 pub(super) struct UpdateText {
-    assignments: Vec<(String, String)>,
+    /// The columns that are set, each to the parameter behind that of the one before; the first parameter is the id.
+    assignments: Vec<&'static str>,
     parameters: Vec<Value>,
 }
 
@@ -47,9 +71,9 @@ impl UpdateText {
         Self { assignments: Vec::new(), parameters: vec![id.into()] }
     }
 
-    pub(super) fn set(&mut self, column: &str, value: Value) {
+    pub(super) fn set(&mut self, column: &'static str, value: Value) {
         self.parameters.push(value);
-        self.assignments.push((column.to_owned(), format!("${}", self.parameters.len())));
+        self.assignments.push(column);
     }
 
     pub(super) fn set_all<E: Table>(&mut self, entity: &E) -> Result<(), Fault> {
@@ -61,56 +85,75 @@ impl UpdateText {
     }
 
     /// Reads the owners of the row as it is, and the names of the columns that the update changes.
-    pub(super) fn comparison(&self, table: &str, owners: &[&str], columns: &'static [Column]) -> Statement {
-        // The id is the first parameter, and the columns of the entity follow in their order. SQLite refuses further ones that
-        // the statement does not name.
-        let changed = changed_columns(columns, |index, name| (name.to_owned(), format!("${}", index + 2)));
-        let sql = format!("SELECT {}, {changed} FROM {table} WHERE id = $1", owners.join(", "));
-        Statement::new(sql, self.parameters.iter().take(1 + columns.len()).cloned().collect())
+    pub(super) fn comparison(&self, table: &'static str, owners: &[&str], columns: &'static [Column]) -> Statement {
+        let text = || {
+            // The id is the first parameter, and the columns of the entity follow in their order. SQLite refuses further ones that
+            // the statement does not name.
+            let changed = changed_columns(columns, |index, name| (name.to_owned(), format!("${}", index + 2)));
+            format!("SELECT {}, {changed} FROM {table} WHERE id = $1", owners.join(", "))
+        };
+        let parameters = self.parameters.iter().take(1 + columns.len()).cloned().collect();
+        Statement::new(text_of(Shape::Comparison(table), text), parameters)
     }
 
     pub(super) fn statement(
         mut self,
-        table: &str,
+        table: &'static str,
         from: Lifecycle,
         expect: Expect,
         owners: &[&str],
         columns: &'static [Column],
         old: Old,
     ) -> Statement {
-        let state = match from {
-            Lifecycle::Live => "IS NULL",
-            Lifecycle::Deleted => "IS NOT NULL",
-        };
-        let mut expected_revision = None;
-        if let Expect::Revision(expected) = expect {
+        let assignments = self.assignments.len();
+        let is_expected = if let Expect::Revision(expected) = expect {
             self.parameters.push(Value::revision(expected));
-            expected_revision = Some(self.parameters.len());
-        }
-        // With the old row beside it each column needs the name of its row, which SQLite does not take in RETURNING.
-        let (row, owners_of, joined, same_row) = match old {
-            Old::Joined => (format!("{table}."), "old.", format!(" FROM {table} AS old"), " AND old.id = $1"),
-            Old::Unchanged | Old::ReadBefore => (String::new(), "", String::new(), ""),
+            true
+        } else {
+            false
         };
-        let assignments: Vec<_> = self.assignments.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        let owners = match old {
-            Old::ReadBefore => String::new(),
-            Old::Joined | Old::Unchanged => owners.iter().map(|owner| format!(", {owners_of}{owner}")).collect(),
-        };
-        let changed = match old {
-            Old::ReadBefore | Old::Unchanged => String::new(),
-            Old::Joined => {
-                let changed = changed_columns(columns, |_, name| (format!("old.{name}"), format!("{row}{name}")));
-                format!(", {changed}")
-            }
-        };
-        let revision = expected_revision.map_or_else(String::new, |place| format!(" AND {row}revision = ${place}"));
-        let sql = format!(
-            "UPDATE {table} SET revision = {row}revision + 1, {}{joined} \
-             WHERE {row}id = $1{same_row} AND {row}deleted_at {state}{revision} \
-             RETURNING {row}revision, {row}created_at, {row}updated_at, {row}deleted_at{owners}{changed}",
-            assignments.join(", ")
-        );
-        Statement::new(sql, self.parameters)
+        let shape = Shape::Update { table, from, old, is_expected, assignments };
+        let text = || update(table, from, is_expected, owners, columns, old, &self.assignments);
+        Statement::new(text_of(shape, text), self.parameters)
     }
+}
+
+fn update(
+    table: &str,
+    from: Lifecycle,
+    is_expected: bool,
+    owners: &[&str],
+    columns: &'static [Column],
+    old: Old,
+    assignments: &[&str],
+) -> String {
+    let state = match from {
+        Lifecycle::Live => "IS NULL",
+        Lifecycle::Deleted => "IS NOT NULL",
+    };
+    // With the old row beside it each column needs the name of its row, which SQLite does not take in RETURNING.
+    let (row, owners_of, joined, same_row) = match old {
+        Old::Joined => (format!("{table}."), "old.", format!(" FROM {table} AS old"), " AND old.id = $1"),
+        Old::Unchanged | Old::ReadBefore => (String::new(), "", String::new(), ""),
+    };
+    let owners = match old {
+        Old::ReadBefore => String::new(),
+        Old::Joined | Old::Unchanged => owners.iter().map(|owner| format!(", {owners_of}{owner}")).collect(),
+    };
+    let changed = match old {
+        Old::ReadBefore | Old::Unchanged => String::new(),
+        Old::Joined => {
+            let changed = changed_columns(columns, |_, name| (format!("old.{name}"), format!("{row}{name}")));
+            format!(", {changed}")
+        }
+    };
+    let revision = if is_expected { format!(" AND {row}revision = ${}", assignments.len() + 2) } else { String::new() };
+    let assignments: Vec<_> =
+        assignments.iter().enumerate().map(|(index, name)| format!("{name} = ${}", index + 2)).collect();
+    format!(
+        "UPDATE {table} SET revision = {row}revision + 1, {}{joined} \
+         WHERE {row}id = $1{same_row} AND {row}deleted_at {state}{revision} \
+         RETURNING {row}revision, {row}created_at, {row}updated_at, {row}deleted_at{owners}{changed}",
+        assignments.join(", ")
+    )
 }
