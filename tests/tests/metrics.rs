@@ -12,7 +12,7 @@ mod rules;
 mod scrapes;
 mod support;
 
-use character_tests::{RedisServer, Service, required_program};
+use character_tests::{NatsRelease, NatsServer, RedisServer, Service, required_program};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -57,6 +57,7 @@ fn documented(by: &[&str]) -> Metrics {
             "relay",
             "inbox",
             "hub",
+            "nats",
         ];
         assert!(known.contains(shown_by), "{shown_by} in {line}");
         if !by.contains(shown_by) {
@@ -344,4 +345,22 @@ async fn relay_and_inbox_show_what_is_documented_of_them() {
     let is_ours = |line: &&str| line.contains("relay_") || line.contains("inbox_");
     let ours: String = text.lines().filter(is_ours).flat_map(|line| [line, "\n"]).collect();
     compare("character-service", &ours, &["relay", "inbox"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_service_over_nats_shows_what_is_documented_of_it() {
+    let nats = NatsServer::start(NatsRelease::Current);
+    let hub = Service::message_hub().env("MESSAGE_HUB_TOKEN", TOKEN).env("NATS_URL", nats.url()).start();
+    let storage = Service::storage().env("STORAGE_SERVICE_TOKEN", TOKEN).env("MESSAGE_HUB_URL", nats.url()).start();
+    let service = Service::character().env("MESSAGE_HUB_URL", nats.url()).start();
+    for (who, text) in [
+        ("message-hub", metrics(&hub).await),
+        ("storage-service", metrics(&storage).await),
+        ("character-service", metrics(&service).await),
+    ] {
+        promtool_accepts(&text);
+        let ours: String =
+            text.lines().filter(|line| line.contains("message_hub_nats_")).flat_map(|line| [line, "\n"]).collect();
+        compare(who, &ours, &["nats"]);
+    }
 }

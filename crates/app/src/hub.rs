@@ -2,6 +2,7 @@
 
 use crate::{
     config::{HubAddress, HubConfig},
+    nats_metrics::show_budget,
     reporting::Reporting,
 };
 use character_error_reporter::redacted;
@@ -58,11 +59,18 @@ pub(crate) async fn connect(config: &HubConfig) -> Result<HubClient, Box<dyn Err
     }
 }
 
+/// Registers the metrics of large requests and replies, of a hub that is NATS.
+pub(crate) fn show(config: &HubConfig, registry: &mut Registry) {
+    if let HubAddress::Nats(_) = &config.address {
+        show_budget(&config.budget, registry);
+    }
+}
+
 /// The settings of a client of NATS.
 pub(crate) fn nats(config: &HubConfig) -> NatsHubConfig {
     let credentials = config.token.clone().map_or(Credentials::None, Credentials::Token);
-    let (max_age, tls) = (config.max_age, config.tls.clone());
-    NatsHubConfig { credentials, max_age, tls, ..NatsHubConfig::new(config.address.to_string()) }
+    let (max_age, tls, budget) = (config.max_age, config.tls.clone(), config.budget.clone());
+    NatsHubConfig { credentials, max_age, tls, budget, ..NatsHubConfig::new(config.address.to_string()) }
 }
 
 /// A hub that nothing is published to yet.

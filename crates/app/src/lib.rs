@@ -25,6 +25,7 @@ mod log_lines;
 mod log_queue;
 #[cfg(feature = "message-hub")]
 pub mod message_hub;
+mod nats_metrics;
 pub mod observed;
 mod otlp;
 mod private_files;

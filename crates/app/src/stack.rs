@@ -163,7 +163,10 @@ pub async fn build(
     let metrics = OperationMetrics::register(registry);
     let breakers = transport.as_ref().map(|transport| transport.breakers.clone());
     let client = match &config.hub {
-        Some(hub) => Some(hub::connect(hub).await?.port()),
+        Some(hub) => {
+            hub::show(hub, registry);
+            Some(hub::connect(hub).await?.port())
+        }
         None => None,
     };
     let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), breakers, client.clone())?;

@@ -131,7 +131,10 @@ async fn work(
     let operations = OperationMetrics::register(&mut registry);
     show_database(&database, config.versions_keep, &mut registry);
     let client = match &config.hub {
-        Some(hub) => Some(hub::connect(hub).await?),
+        Some(hub) => {
+            hub::show(hub, &mut registry);
+            Some(hub::connect(hub).await?)
+        }
         None => None,
     };
     let reporter = client.as_ref().map(HubClient::port);

@@ -1,6 +1,6 @@
 //! Where the NATS server is, with which credentials, and how the stream of events is kept.
 
-use crate::percent;
+use crate::{NatsBudget, percent};
 use async_nats::{Auth, ServerAddr};
 use character_credentials::{ClientTls, Secret};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -81,6 +81,9 @@ pub struct NatsHubConfig {
     pub max_bytes: Option<u64>,
     /// The limit of one attempt to connect, at least 1 ms. Default: 5 s.
     pub connect_timeout: Duration,
+    /// The maximum number of bytes of large requests and replies that are held at the same time, for all hubs that have a clone of it
+    /// together. Default: a budget of its own of 32 MiB.
+    pub budget: NatsBudget,
 }
 
 impl fmt::Debug for NatsHubConfig {
@@ -120,6 +123,7 @@ impl NatsHubConfig {
             max_messages: None,
             max_bytes: None,
             connect_timeout: Duration::from_secs(5),
+            budget: NatsBudget::default(),
         }
     }
 

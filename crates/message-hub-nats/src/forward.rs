@@ -1,8 +1,10 @@
 //! A handler that forwards requests to an HTTP service of the same machine.
 
 use crate::{
+    NatsBudget,
+    budget::{Account, Reserved},
     config::InvalidConfig,
-    responder::{ServiceHandler, problem},
+    responder::{ServiceHandler, USED_UP, problem},
 };
 use bytes::{Bytes, BytesMut};
 use character_error_reporter::redacted;
@@ -25,12 +27,14 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Forwards each request to an HTTP service: method, path, headers, body, the rest of the time as `x-request-timeout-ms`, and the
-/// correlation id as `x-correlation-id`, and as `x-request-id` when the request has none. It repeats nothing.
+/// correlation id as `x-correlation-id`, and as `x-request-id` when the request has none. It repeats nothing. The replies of more than
+/// 64 KiB that it holds have at most 32 MiB together; a reply that does not fit becomes a 503.
 #[derive(Clone, Debug)]
 pub struct HttpForwarder {
     client: Client,
     base: Url,
     max_reply: usize,
+    replies: Arc<Account>,
 }
 
 impl HttpForwarder {
@@ -57,7 +61,7 @@ impl HttpForwarder {
             .no_gzip()
             .build()
             .map_err(|error| InvalidConfig::new("base", error.to_string()))?;
-        Ok(Self { client, base: url, max_reply })
+        Ok(Self { client, base: url, max_reply, replies: Account::new(NatsBudget::DEFAULT_BYTES) })
     }
 
     fn outgoing(&self, request: ServiceRequest) -> Option<RequestBuilder> {
@@ -88,18 +92,21 @@ impl HttpForwarder {
         Some(outgoing)
     }
 
-    /// The whole body. `None`: it is larger than permitted.
-    async fn body(&self, response: Response) -> reqwest::Result<Option<Bytes>> {
-        let mut whole = BytesMut::new();
+    /// The whole body.
+    async fn body(&self, response: Response) -> reqwest::Result<Result<Bytes, NoBody>> {
+        let (mut whole, mut reserved) = (BytesMut::new(), Reserved::nothing(&self.replies));
         let mut parts = response.bytes_stream();
         while let Some(part) = parts.next().await {
             let part = part?;
             if whole.len() + part.len() > self.max_reply {
-                return Ok(None);
+                return Ok(Err(NoBody::TooLarge));
+            }
+            if !reserved.grow(part.len()) {
+                return Ok(Err(NoBody::NoRoom));
             }
             whole.extend_from_slice(&part);
         }
-        Ok(Some(whole.freeze()))
+        Ok(Ok(reserved.over(whole.freeze())))
     }
 
     async fn forwarded(&self, outgoing: RequestBuilder) -> reqwest::Result<Reply> {
@@ -114,10 +121,27 @@ impl HttpForwarder {
         }
         let status = response.status().as_u16();
         Ok(match self.body(response).await? {
-            Some(body) => Reply { status, content_type, retry_after, headers, body },
-            None => problem(502, &format!("the reply of the service has more than {} bytes", self.max_reply)),
+            Ok(body) => Reply { status, content_type, retry_after, headers, body },
+            Err(NoBody::TooLarge) => {
+                problem(502, &format!("the reply of the service has more than {} bytes", self.max_reply))
+            }
+            Err(NoBody::NoRoom) => {
+                let most = self.replies.capacity();
+                let detail = format!(
+                    "the request may have been applied: its reply has no room in the {most} bytes of large replies"
+                );
+                Reply { retry_after: Some(USED_UP), ..problem(503, &detail) }
+            }
         })
     }
+}
+
+/// Why a body is not passed on.
+enum NoBody {
+    /// It is larger than permitted.
+    TooLarge,
+    /// The large bodies that are held leave no room for it.
+    NoRoom,
 }
 
 #[async_trait]

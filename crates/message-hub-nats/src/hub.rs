@@ -1,7 +1,7 @@
 //! The hub over NATS.
 
 use crate::{
-    api,
+    BudgetUse, NatsBudget, api,
     config::{InvalidConfig, NatsHubConfig},
     feed::Feed,
     link::Link,
@@ -35,6 +35,10 @@ pub struct NatsStatistics {
     pub waiting: usize,
     /// The number of replies and acknowledgements that came after their calls had ended.
     pub late_replies: u64,
+    /// Large requests that are held, of all hubs that share the budget.
+    pub large_requests: BudgetUse,
+    /// Large replies that are held, of all hubs that share the budget.
+    pub large_replies: BudgetUse,
 }
 
 /// A [`MessageHub`] over NATS JetStream. Clones share one connection.
@@ -51,6 +55,7 @@ pub struct NatsHub {
     events: Arc<EnsuredStream>,
     rejected: Arc<EnsuredStream>,
     prefix: Arc<str>,
+    budget: NatsBudget,
     closing: Closing,
 }
 
@@ -77,6 +82,7 @@ impl NatsHub {
             events: Arc::new(events),
             rejected: Arc::new(rejected),
             prefix: config.prefix.into(),
+            budget: config.budget,
             closing: Closing::default(),
         })
     }
@@ -103,6 +109,8 @@ impl NatsHub {
             connections: state.epoch,
             waiting: self.link.replies.waiting(),
             late_replies: self.link.replies.late(),
+            large_requests: self.budget.requests(),
+            large_replies: self.budget.replies(),
         }
     }
 
@@ -118,6 +126,10 @@ impl NatsHub {
     /// The stream of what subscribers rejected.
     pub(crate) fn rejections(&self) -> &EnsuredStream {
         &self.rejected
+    }
+
+    pub(crate) fn budget(&self) -> &NatsBudget {
+        &self.budget
     }
 
     pub(crate) fn prefix(&self) -> &str {

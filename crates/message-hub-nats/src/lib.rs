@@ -23,6 +23,7 @@
 struct Readme;
 
 mod api;
+mod budget;
 mod channel;
 mod codec;
 mod config;
@@ -53,6 +54,7 @@ pub use character_credentials::{ClientTls, Secret, SecretString};
 /// Writes the methods of a [`ServiceHandler`].
 pub use character_message_hub::async_trait;
 
+pub use budget::{BudgetUse, NatsBudget};
 pub use channel::NatsChannel;
 pub use config::{Credentials, InvalidConfig, NatsHubConfig};
 pub use forward::HttpForwarder;

@@ -4,6 +4,7 @@ use crate::{
     config::{Credentials, InvalidConfig, Login, NatsHubConfig, login_of_text},
     events::on_event,
     replies::{Arrival, Replies},
+    responder::USED_UP,
 };
 use async_nats::{Auth, Client, ConnectOptions, HeaderMap, Message, Server, Subject};
 use bytes::Bytes;
@@ -214,7 +215,7 @@ impl Link {
         });
         let refused = |error: &dyn fmt::Display| InvalidConfig::new("url", error.to_string());
         let client = options.connect(config.servers()?).await.map_err(|error| refused(&error))?;
-        let made = Arc::new(Replies::new(&client).await.map_err(|error| refused(&error))?);
+        let made = Arc::new(Replies::new(&client, &config.budget).await.map_err(|error| refused(&error))?);
         let replies = Arc::clone(replies.get_or_init(|| made));
         Ok(Self { client, replies, state, attempts, forced: Mutex::new(None) })
     }
@@ -259,7 +260,8 @@ impl Link {
     /// Sends a message and waits for its reply until `deadline`.
     ///
     /// # Errors
-    /// `Timeout`: it was not sent. `Forbidden`. Both are certainly not applied. `Corrupt`: the reply cannot be read; whether the request was applied is unknown.
+    /// `Timeout`: it was not sent. `Forbidden`. Both are certainly not applied. `Corrupt`: the reply cannot be read, and `Unavailable`
+    /// with a pause: there is no room for it; whether the request was applied is unknown.
     pub(crate) async fn call(
         &self,
         operation: &'static str,
@@ -291,6 +293,13 @@ impl Link {
             }
             Ok(Arrival::Message(message)) => Sent::Reply(message),
             Ok(Arrival::Lost) => Sent::Lost,
+            Ok(Arrival::NoRoom) => {
+                let most = self.replies.capacity();
+                let detail =
+                    format!("the large replies that this process holds have no room left in their {most} bytes");
+                let kind = ErrorKind::Unavailable { retry_after: Some(USED_UP) };
+                return Err(HubError::new(kind, operation).with_detail(detail));
+            }
             Ok(Arrival::OutOfOrder) => {
                 let detail = "the messages of a reply do not follow one another, or are too large together";
                 let error = HubError::new(ErrorKind::Corrupt, operation).with_detail(detail);

@@ -1,7 +1,11 @@
 //! One inbox for all replies: each goes to the call that waits for it, and to no other. A reply in several messages goes there when
 //! its last one has come.
 
-use crate::request::{MAX_SPLIT_REPLY, Part, part};
+use crate::{
+    NatsBudget,
+    budget::{Account, Reserved},
+    request::{MAX_SPLIT_REPLY, Part, part},
+};
 use async_nats::{Client, Message, Subject, SubscribeError};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -29,6 +33,8 @@ pub(crate) enum Arrival {
     Forbidden,
     /// The messages of the reply do not follow one another, or are larger together than a reply may be.
     OutOfOrder,
+    /// The budget of large replies is used up.
+    NoRoom,
 }
 
 #[derive(Debug)]
@@ -47,6 +53,8 @@ struct Partial {
     bytes: usize,
     /// The number of messages that there are.
     total: usize,
+    /// Its place in the budget of large replies.
+    reserved: Reserved,
 }
 
 #[derive(Debug)]
@@ -54,6 +62,7 @@ struct Shared {
     calls: Mutex<HashMap<u64, Call>>,
     late: AtomicU64,
     last: Mutex<Instant>,
+    budget: Arc<Account>,
 }
 
 impl Shared {
@@ -77,7 +86,7 @@ impl Shared {
             self.late.fetch_add(u64::from(!matches!(part, Part::Further(_))), Ordering::Relaxed);
             return;
         };
-        let Some(received) = call.add(message, part) else { return };
+        let Some(received) = call.add(message, part, &self.budget) else { return };
         let call = calls.remove(&id);
         // Others do not wait while a long body is put together.
         drop(calls);
@@ -93,15 +102,17 @@ enum Received {
     Whole(Message),
     Parts(Partial),
     OutOfOrder,
+    NoRoom,
 }
 
 impl From<Received> for Arrival {
     fn from(received: Received) -> Self {
         match received {
             Received::Whole(message) => Self::Message(message),
-            Received::Parts(Partial { first, bodies, .. }) => {
-                Self::Message(Message { payload: bodies.concat().into(), ..first })
+            Received::Parts(Partial { first, bodies, reserved, .. }) => {
+                Self::Message(Message { payload: reserved.over(bodies.concat().into()), ..first })
             }
+            Received::NoRoom => Self::NoRoom,
             Received::OutOfOrder => Self::OutOfOrder,
         }
     }
@@ -109,28 +120,31 @@ impl From<Received> for Arrival {
 
 impl Call {
     /// Takes a message of the reply. `None`: there are further ones.
-    fn add(&mut self, message: Message, part: Part) -> Option<Received> {
-        let mut partial = match (part, self.partial.take()) {
-            (Part::Whole, None) => return Some(Received::Whole(message)),
+    fn add(&mut self, message: Message, part: Part, budget: &Arc<Account>) -> Option<Received> {
+        let (mut partial, body) = match (part, self.partial.take()) {
+            (Part::Whole, None) => {
+                let held = budget.hold(message.payload.clone());
+                return Some(held.map_or(Received::NoRoom, |payload| Received::Whole(Message { payload, ..message })));
+            }
             (Part::FirstOf(total), None) => {
-                let (bodies, bytes) = (vec![message.payload.clone()], message.payload.len());
-                Partial { first: message, bodies, bytes, total }
+                let (body, first) = (message.payload.clone(), Message { payload: Bytes::new(), ..message });
+                (Partial { first, bodies: Vec::new(), bytes: 0, total, reserved: Reserved::nothing(budget) }, body)
             }
-            (Part::Further(number), Some(mut partial)) if number == partial.bodies.len() + 1 => {
-                partial.bytes += message.payload.len();
-                partial.bodies.push(message.payload);
-                partial
-            }
+            (Part::Further(number), Some(partial)) if number == partial.bodies.len() + 1 => (partial, message.payload),
             _ => return Some(Received::OutOfOrder),
         };
+        partial.bytes += body.len();
         if partial.bytes > MAX_SPLIT_REPLY {
             return Some(Received::OutOfOrder);
         }
+        if !partial.reserved.grow(body.len()) {
+            return Some(Received::NoRoom);
+        }
+        partial.bodies.push(body);
         if partial.bodies.len() < partial.total {
             self.partial = Some(partial);
             return None;
         }
-        partial.first.payload = Bytes::new();
         Some(Received::Parts(partial))
     }
 }
@@ -146,11 +160,11 @@ pub(crate) struct Replies {
 
 impl Replies {
     /// Subscribes to the inbox.
-    pub(crate) async fn new(client: &Client) -> Result<Self, SubscribeError> {
+    pub(crate) async fn new(client: &Client, budget: &NatsBudget) -> Result<Self, SubscribeError> {
         let prefix = client.new_inbox();
         let mut messages = client.subscribe(format!("{prefix}.*")).await?;
-        let shared =
-            Arc::new(Shared { calls: Mutex::default(), late: AtomicU64::new(0), last: Mutex::new(Instant::now()) });
+        let (late, last) = (AtomicU64::new(0), Mutex::new(Instant::now()));
+        let shared = Arc::new(Shared { calls: Mutex::default(), late, last, budget: Arc::clone(&budget.replies) });
         let kept = Arc::clone(&shared);
         let task: JoinHandle<()> = tokio::spawn(async move {
             while let Some(message) = messages.next().await {
@@ -187,6 +201,11 @@ impl Replies {
         for id in refused {
             self.shared.end(id, Arrival::Forbidden);
         }
+    }
+
+    /// The maximum number of bytes of large replies.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.shared.budget.capacity()
     }
 
     /// When a reply came last.

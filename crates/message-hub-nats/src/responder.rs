@@ -1,7 +1,7 @@
 //! The side of a service: it takes requests from NATS, each to one instance, and sends the replies.
 
-use crate::{NatsHub, request};
-use async_nats::{Client, Message, Subscriber};
+use crate::{NatsBudget, NatsHub, request};
+use async_nats::{Client, Message, Subject, Subscriber};
 use character_error_reporter::redacted;
 use character_message_hub::{
     Applied, ErrorKind, HubError, REQUEST, Reply, Result, ServiceName, ServiceRequest, async_trait,
@@ -18,6 +18,8 @@ use tokio::{
 const MAX_HANDLED: usize = 2_048;
 /// The maximum number of requests that are handled or wait. Further ones get the reply 503.
 const MAX_WAITING: usize = 4_096;
+/// When a caller may try again that met a full responder, or a budget that is used up.
+pub(crate) const USED_UP: Duration = Duration::from_secs(1);
 /// The limit for the subscription to reach the server.
 const OPENING: Duration = Duration::from_secs(10);
 
@@ -43,7 +45,8 @@ impl fmt::Debug for NatsResponder {
 }
 
 impl NatsResponder {
-    /// Takes requests of `service` from now on: when this returns, the server knows of the instance.
+    /// Takes requests of `service` from now on: when this returns, the server knows of the instance. Large requests and replies have the
+    /// room of the hub's [`NatsBudget`]; what does not fit gets the reply 503 with `Retry-After`.
     ///
     /// # Errors
     /// `Unavailable`, `Timeout`, `Unauthorized`, `Forbidden`.
@@ -79,7 +82,8 @@ impl NatsResponder {
         // The server takes commands in their order: when it answers, it has the subscription.
         hub.link().round_trip(REQUEST, deadline).await.map_err(limit)?;
         let (stop, stopped) = oneshot::channel();
-        let serving = Serving { client, service: service.clone(), handler, places: Arc::new(Semaphore::new(handled)) };
+        let (places, budget) = (Arc::new(Semaphore::new(handled)), hub.budget().clone());
+        let serving = Serving { client, service: service.clone(), handler, places, budget };
         let task = tokio::spawn(serving.run(requests, stopped));
         Ok(Self { service, stop: Some(stop), task })
     }
@@ -112,6 +116,7 @@ struct Serving {
     service: ServiceName,
     handler: Arc<dyn ServiceHandler>,
     places: Arc<Semaphore>,
+    budget: NatsBudget,
 }
 
 impl Serving {
@@ -151,30 +156,40 @@ impl Serving {
         };
         let serving = self.clone();
         let (received, largest) = (Instant::now(), request::largest_reply(&message));
-        if handled.len() >= MAX_WAITING {
-            let busy = Reply { retry_after: Some(Duration::from_secs(1)), ..problem(503, "too many requests wait") };
-            handled.spawn(async move { serving.send(address, busy, largest).await });
-            return;
-        }
+        let busy = |detail: &str| Reply { retry_after: Some(USED_UP), ..problem(503, detail) };
+        let admitted = match self.budget.requests.reserve(message.payload.len()) {
+            Some(place) if handled.len() < MAX_WAITING => Ok(place),
+            Some(_) => Err(busy("too many requests wait")),
+            None => Err(busy(&format!(
+                "the large requests that wait have no room left in their {} bytes",
+                self.budget.requests.capacity()
+            ))),
+        };
+        let room = match admitted {
+            Ok(room) => room,
+            Err(busy) => {
+                handled.spawn(async move { serving.send(address, busy, largest).await });
+                return;
+            }
+        };
         handled.spawn(async move {
-            let reply = match request::decode(&serving.service, &message) {
-                Some(request) => {
-                    let deadline = received + request.timeout;
-                    // Kept until the reply is on its way: replies that NATS does not take use memory, too.
-                    let Ok(Ok(_place)) = timeout_at(deadline, serving.places.acquire()).await else {
-                        tracing::debug!(service = %serving.service, "a request was dropped: its deadline passed while it waited");
-                        return;
-                    };
-                    if let Some(reply) = serving.handle(request, deadline).await {
-                        serving.send(address, reply, largest).await;
-                    }
-                    return;
-                }
-                None => {
-                    problem(400, "the headers Hub-Method, Hub-Path and Hub-Timeout-Ms must be present and in order")
-                }
+            let decoded = request::decode(&serving.service, &message);
+            drop(message);
+            let Some(request) = decoded else {
+                let detail = "the headers Hub-Method, Hub-Path and Hub-Timeout-Ms must be present and in order";
+                return serving.send(address, problem(400, detail), largest).await;
             };
-            serving.send(address, reply, largest).await;
+            let deadline = received + request.timeout;
+            // Kept until the reply is on its way: replies that NATS does not take use memory, too.
+            let Ok(Ok(_place)) = timeout_at(deadline, serving.places.acquire()).await else {
+                tracing::debug!(service = %serving.service, "a request was dropped: its deadline passed while it waited");
+                return;
+            };
+            let reply = serving.handle(request, deadline).await;
+            drop(room);
+            if let Some(reply) = reply {
+                serving.send(address, reply, largest).await;
+            }
         });
     }
 
@@ -187,7 +202,21 @@ impl Serving {
         timeout_at(deadline, self.handler.reply(request)).await.ok()
     }
 
-    async fn send(&self, address: async_nats::Subject, reply: Reply, largest: usize) {
+    /// Sends a reply, which holds its place among the large ones until NATS has taken its last message.
+    async fn send(&self, address: Subject, mut reply: Reply, largest: usize) {
+        let size = reply.body.len();
+        reply = match self.budget.replies.hold(std::mem::take(&mut reply.body)) {
+            Some(body) => Reply { body, ..reply },
+            None => {
+                let most = self.budget.replies.capacity();
+                tracing::warn!(service = %self.service, size, most, "a reply was refused: the large replies that wait for NATS have no room left");
+                let detail = format!(
+                    "the request may have been applied: its reply of {size} bytes has no room in the {most} bytes of large replies \
+                     that wait for NATS"
+                );
+                Reply { retry_after: Some(USED_UP), ..problem(503, &detail) }
+            }
+        };
         for (headers, body) in request::encode_reply(reply, self.client.max_payload(), largest) {
             if let Err(error) = self.client.publish_with_headers(address.clone(), headers, body).await {
                 return tracing::warn!(service = %self.service, error = %redacted(&error), "a reply could not be sent");

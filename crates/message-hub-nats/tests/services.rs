@@ -22,7 +22,7 @@ use std::{
     },
     time::Duration,
 };
-use support::{Answering, LIMIT, connected, until};
+use support::{Answering, LIMIT, connected, raw_responder, until};
 use tokio::time::sleep;
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
@@ -200,17 +200,6 @@ async fn headers_count_to_the_size_that_the_server_takes_and_one_that_nats_canno
     let error = caller.request(get("storage", "/4097", LIMIT)).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TooLarge { size: 4_097.., .. }), "{error}");
     assert_eq!(caller.request(get("storage", "/1", LIMIT)).await.unwrap().status, 200, "the connection holds");
-}
-
-/// A client of NATS that answers the requests to the service `storage` itself. The server knows its subscription: what was sent behind
-/// it has come back. A flush would end when it was sent.
-async fn raw_responder(server: &NatsServer) -> (async_nats::Client, async_nats::Subscriber) {
-    let raw = async_nats::connect(server.url()).await.unwrap();
-    let requests = raw.subscribe("service.storage").await.unwrap();
-    let mut back = raw.subscribe("behind").await.unwrap();
-    raw.publish("behind", "".into()).await.unwrap();
-    tokio::time::timeout(LIMIT, back.next()).await.unwrap().unwrap();
-    (raw, requests)
 }
 
 #[tokio::test]

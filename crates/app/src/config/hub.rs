@@ -7,6 +7,7 @@ use super::{
 };
 use character_credentials::{ClientTls, Secret};
 use character_message_hub_http::HttpHubConfig;
+use character_message_hub_nats::NatsBudget;
 use secrecy::{ExposeSecret, SecretString};
 use std::{fmt, time::Duration};
 use url::Url;
@@ -44,6 +45,8 @@ pub struct HubConfig {
     pub tls: Option<ClientTls>,
     /// How long it keeps events.
     pub max_age: Duration,
+    /// What large requests and replies over NATS may have together in this process.
+    pub budget: NatsBudget,
 }
 
 /// The address of a Message Hub, by adapter.
@@ -145,7 +148,8 @@ pub(super) fn hub_config(reader: &mut Reader<'_>, retention: Option<Duration>) -
     if is_wrong {
         None
     } else {
-        Some(address.map(|address| HubConfig { address, token: token.map(Secret::new), tls, max_age }))
+        let (token, budget) = (token.map(Secret::new), NatsBudget::default());
+        Some(address.map(|address| HubConfig { address, token, tls, max_age, budget }))
     }
 }
 

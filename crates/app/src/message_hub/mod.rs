@@ -12,6 +12,7 @@ use crate::{
     hub_presence::PresencePlan,
     listeners::Listeners,
     log_queue::LogQueue,
+    nats_metrics::show_budget,
     otlp,
     process_metrics::ProcessState,
     run::{self, CommandResult, print_document, run},
@@ -151,6 +152,9 @@ async fn serve(
     contract.register(&mut registry);
     if let Some(file) = &configured.file {
         metrics::show_file(file, &mut registry);
+    }
+    if let Some(peer) = &configured.peer {
+        show_budget(&peer.nats.budget, &mut registry);
     }
     let Counted { connections, http_metrics, admission, unauthorized } =
         serve::counted(&config.sockets, config.max_in_flight_bytes, PROBLEM_TYPES, None, &mut registry)?;

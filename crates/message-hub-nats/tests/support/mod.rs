@@ -6,6 +6,7 @@ use character_message_hub::{Message, MessageHub, Reply, ServiceName, ServiceRequ
 use character_message_hub_nats::{NatsHub, NatsHubConfig, NatsResponder, ServiceHandler};
 use character_message_hub_testkit::{DurableHubHarness, Handler, HubHarness, sample};
 use character_tests::{NatsCluster, NatsRelease, NatsServer};
+use futures_util::StreamExt as _;
 use std::{
     sync::{
         Arc, LazyLock, Mutex,
@@ -54,6 +55,17 @@ pub(crate) async fn works(hub: &NatsHub) {
         assert!(Instant::now() < limit, "the hub does not work: {error}");
         sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// A client of NATS that answers the requests to the service `storage` itself. The server knows its subscription: what was sent behind
+/// it has come back. A flush would end when it was sent.
+pub(crate) async fn raw_responder(server: &NatsServer) -> (async_nats::Client, async_nats::Subscriber) {
+    let raw = async_nats::connect(server.url()).await.unwrap();
+    let requests = raw.subscribe("service.storage").await.unwrap();
+    let mut back = raw.subscribe("behind").await.unwrap();
+    raw.publish("behind", "".into()).await.unwrap();
+    tokio::time::timeout(LIMIT, back.next()).await.unwrap().unwrap();
+    (raw, requests)
 }
 
 /// Waits until something holds.
