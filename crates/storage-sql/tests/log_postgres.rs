@@ -124,6 +124,45 @@ async fn crashes_of_the_server_lose_no_commit_and_repeat_none() {
     .await;
 }
 
+/// PostgreSQL counts transactions that leave no entry, so a client may claim a position that is not yet in the log and not beyond
+/// what the database could have.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_position_ahead_of_the_newest_commit_waits_for_the_next_one_and_is_read_for_once() {
+    let server = PostgresServer::start_with(&["log_statement=all"]);
+    let options = SqlOptions { log_poll: Duration::from_millis(20), ..SqlOptions::default() };
+    let storage = SqlStorage::connect(&server.url(), options).await.unwrap();
+    let head = storage.head().await.unwrap();
+    commit(&storage).await;
+    let newest = storage.follow(&head, 10, WAIT).await.unwrap().next;
+    for _ in 0..50 {
+        server.query("SELECT pg_current_xact_id()");
+    }
+    let number: u64 = server.query("SELECT pg_current_xact_id()").trim().parse().unwrap();
+    let ahead = number - 10;
+    let claimed: LogCursor = format!("{}.{ahead}:{ahead}:", newest.epoch()).parse().unwrap();
+    let claimed = claimed.unverified();
+    let reads = || server.log().matches(&format!("$4 = '{ahead}'")).count();
+    for wait in [Duration::ZERO, Duration::from_secs(2)] {
+        let before = reads();
+        let begun = Instant::now();
+        let batch = storage.follow(&claimed, 10, wait).await.unwrap();
+        assert!(batch.commits.is_empty() && !batch.more, "{batch:?}");
+        assert!((wait..wait + Duration::from_secs(2)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+        assert_eq!(reads() - before, 1, "reads of the database within {wait:?}");
+    }
+    let (batch, next) = tokio::join!(storage.follow(&claimed, 10, WAIT), async {
+        // The follower waits.
+        while reads() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        commit(&storage).await
+    });
+    let batch = batch.unwrap();
+    assert_eq!(transactions(&batch.commits), [next]);
+    let after = commit(&storage).await;
+    assert_eq!(transactions(&storage.follow(&batch.next, 10, WAIT).await.unwrap().commits), [after]);
+}
+
 #[tokio::test]
 async fn a_transaction_that_is_open_in_another_database_delays_nothing_but_settled() {
     let server = PostgresServer::start();

@@ -2,7 +2,7 @@
 
 use super::{
     Feed,
-    shared::{Answer, Request, Trouble},
+    shared::{Answer, Empty, Request, Trouble},
 };
 use character_storage_port::{ErrorKind, FOLLOW, HEAD, LogBatch, LogCursor, MAX_FOLLOW_WAIT, Result, StorageError};
 use std::{sync::atomic::Ordering, time::Duration};
@@ -30,14 +30,14 @@ impl Feed {
         called: Instant,
         deadline: Instant,
     ) -> Result<LogBatch, Trouble> {
-        let mut after = after.clone();
+        let (mut after, mut empty) = (after.clone(), None);
         let mut polls = self.shared.polls.subscribe();
         self.shared.followed.store(true, Ordering::Relaxed);
         loop {
             let requests = self.start(FOLLOW)?;
             polls.borrow_and_update();
             let is_late = Instant::now() >= deadline;
-            match self.shared.answer(&after, limit, called)? {
+            match self.shared.answer(&after, empty.as_ref(), limit, called)? {
                 Answer::Batch(batch) => return Ok(batch),
                 Answer::Nothing(batch, heard) => {
                     let fresh = called.max(deadline.checked_sub(FRESH).unwrap_or(called));
@@ -48,7 +48,7 @@ impl Feed {
                         self.shared.wake.notify_one();
                     }
                 }
-                Answer::Elsewhere(place, epoch) => {
+                Answer::Elsewhere { place, epoch, newest } => {
                     let (reply, answer) = oneshot::channel();
                     let ended = |_| StorageError::unavailable(FOLLOW);
                     let request = Request { place, epoch, is_unverified: after.is_unverified(), limit, reply };
@@ -57,13 +57,11 @@ impl Feed {
                     if !batch.commits.is_empty() {
                         return Ok(batch);
                     }
-                    // Nothing up to the end of the ring, where this cursor stands.
-                    let next = if after.is_unverified() { batch.next.unverified() } else { batch.next };
-                    let is_elsewhere_still = next == after;
-                    after = next;
-                    if !is_elsewhere_still {
-                        continue;
-                    }
+                    // Nothing up to the end of the ring, where this cursor stands now; or it stands beyond the end, and waits there.
+                    let next = batch.next.clone();
+                    after = if after.is_unverified() { next.unverified() } else { next };
+                    empty = Some(Empty { batch, newest });
+                    continue;
                 }
                 Answer::Later => self.shared.wake.notify_one(),
             }

@@ -66,13 +66,24 @@ impl From<StorageError> for Trouble {
     }
 }
 
+/// An empty batch that was read from the log for a cursor which the ring does not know.
+pub(super) struct Empty {
+    pub(super) batch: LogBatch,
+    /// Where the ring ended before the read. While it ends there, no commit has come since.
+    pub(super) newest: Place,
+}
+
 /// What there is for a cursor.
 pub(super) enum Answer {
     Batch(LogBatch),
     /// Nothing, when the poll of this moment began.
     Nothing(LogBatch, Instant),
-    /// The ring does not know the cursor.
-    Elsewhere(Place, Epoch),
+    /// The ring, which ends at `newest`, does not know the cursor.
+    Elsewhere {
+        place: Place,
+        epoch: Epoch,
+        newest: Place,
+    },
     /// Only the next poll can tell.
     Later,
 }
@@ -86,7 +97,14 @@ impl Shared {
         self.polls.send_modify(|polls| *polls += 1);
     }
 
-    pub(super) fn answer(&self, after: &LogCursor, limit: usize, called: Instant) -> Result<Answer, Trouble> {
+    /// `empty`: what was read for this cursor before.
+    pub(super) fn answer(
+        &self,
+        after: &LogCursor,
+        empty: Option<&Empty>,
+        limit: usize,
+        called: Instant,
+    ) -> Result<Answer, Trouble> {
         let mut state = self.state();
         if state.is_closed {
             return Err(closed(FOLLOW).into());
@@ -105,7 +123,13 @@ impl Shared {
             return if is_current { Err(StorageError::new(ErrorKind::Gone, FOLLOW).into()) } else { Ok(Answer::Later) };
         }
         Ok(match ring.batch(after.place(), limit) {
-            None if is_current || ring.is_behind => Answer::Elsewhere(place_of(after, ring.epoch, FOLLOW)?, ring.epoch),
+            None if is_current || ring.is_behind => match empty.filter(|empty| empty.newest == ring.newest) {
+                Some(empty) => Answer::Nothing(empty.batch.clone(), ring.heard),
+                None => {
+                    let (place, newest) = (place_of(after, ring.epoch, FOLLOW)?, ring.newest.clone());
+                    Answer::Elsewhere { place, epoch: ring.epoch, newest }
+                }
+            },
             Some(batch) if batch.commits.is_empty() => Answer::Nothing(batch, ring.heard),
             Some(batch) if is_current || batch.more => Answer::Batch(batch),
             None | Some(_) => Answer::Later,
