@@ -4,6 +4,8 @@
 
 #[path = "hub/processes.rs"]
 mod processes;
+#[path = "hub/streams.rs"]
+mod streams;
 mod support;
 
 use character_message_hub::{

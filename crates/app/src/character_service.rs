@@ -92,6 +92,9 @@ async fn execute(command: CharacterServiceCommand, config: CharacterServiceConfi
         CharacterServiceCommand::Import { folder } => transfers::import(&stack, &folder).await,
         CharacterServiceCommand::Export { folder } => transfers::export(&stack, &folder).await,
         CharacterServiceCommand::Check => {
+            if let Some(hub) = &stack.hub {
+                hub.say_of_stream().await?;
+            }
             check::dependencies(&Health::new(env!("CARGO_PKG_VERSION"), stack.checks)).await
         }
         CharacterServiceCommand::OpenApi

@@ -4,6 +4,7 @@ use crate::{
     config::{HubAddress, HubConfig},
     nats_metrics::show_budget,
     reporting::Reporting,
+    run::say,
 };
 use character_error_reporter::redacted;
 use character_http_kit::HealthCheck;
@@ -14,8 +15,12 @@ use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
 use character_relay::{CONSUMER, DomainEvent, ParkObserver, Relay, RelayHandle, RelayOptions};
 use character_storage_port::{ConsumerName, StoragePort, connection_failure};
 use prometheus_client::registry::Registry;
-use std::{error::Error, sync::Arc};
-use tokio::{sync::watch, task::JoinSet};
+use std::{error::Error, io, sync::Arc, time::Duration};
+use tokio::{sync::watch, task::JoinSet, time::sleep};
+
+/// The limit of one attempt to create the stream in NATS, and the pause before the next one.
+const STREAM_LIMIT: Duration = Duration::from_secs(5);
+const STREAM_PAUSE: Duration = Duration::from_secs(1);
 
 /// Asks a hub whether it answers. A failure is the line of `/health`, with its causes.
 pub(crate) async fn probe(hub: &dyn MessageHub) -> Result<(), String> {
@@ -66,6 +71,26 @@ pub(crate) fn show(config: &HubConfig, registry: &mut Registry) {
     }
 }
 
+/// Creates the stream in NATS before the first event, so that `/health` and the log name the cause when NATS refuses it.
+pub(crate) async fn create_stream(nats: NatsHub) {
+    while let Err(error) = nats.create_stream(STREAM_LIMIT).await {
+        tracing::debug!(error = %redacted(&error), "the stream in NATS is not there yet");
+        sleep(STREAM_PAUSE).await;
+    }
+}
+
+/// For `check`, which creates nothing: prints whether the stream in NATS is still to be created.
+pub(crate) async fn say_of_stream(nats: &NatsHub) -> io::Result<()> {
+    match nats.has_stream(STREAM_LIMIT).await {
+        Ok(true) => Ok(()),
+        Ok(false) => say("hub: the stream with the events does not exist yet; the service creates it"),
+        Err(error) => {
+            tracing::debug!(error = %redacted(&error), "the stream in NATS cannot be read; the check of the hub names the cause");
+            Ok(())
+        }
+    }
+}
+
 /// The settings of a client of NATS.
 pub(crate) fn nats(config: &HubConfig) -> NatsHubConfig {
     let credentials = config.token.clone().map_or(Credentials::None, Credentials::Token);
@@ -80,6 +105,8 @@ pub(crate) struct Hub {
     relay: Relay,
     storage: Arc<dyn StoragePort>,
     address: String,
+    /// The client of NATS, whose stream is created at the start.
+    nats: Option<NatsHub>,
 }
 
 impl Hub {
@@ -96,7 +123,28 @@ impl Hub {
         let mut options = RelayOptions::new(CONSUMER.parse()?);
         options.envelope.schema_of = character_asyncapi::data_schema;
         let relay = Relay::new(Arc::clone(&storage), Arc::clone(&client), options)?;
-        Ok(Self { client, relay: relay.with_observer(Arc::new(Parked(reporting))), storage, address })
+        let relay = relay.with_observer(Arc::new(Parked(reporting)));
+        Ok(Self { client, relay, storage, address, nats: None })
+    }
+
+    /// The same, which creates the stream of this client at the start, if it is one of NATS.
+    pub(crate) fn with_stream_of(self, client: &HubClient) -> Self {
+        let nats = match client {
+            HubClient::Nats(nats) => Some(NatsHub::clone(nats)),
+            HubClient::Http(_) => None,
+        };
+        Self { nats, ..self }
+    }
+
+    /// For `check`: prints whether the stream in NATS is still to be created.
+    ///
+    /// # Errors
+    /// When nothing can be printed.
+    pub(crate) async fn say_of_stream(&self) -> io::Result<()> {
+        match &self.nats {
+            Some(nats) => say_of_stream(nats).await,
+            None => Ok(()),
+        }
     }
 
     /// The client, for an inbox.
@@ -146,6 +194,15 @@ impl Hub {
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(self.relay.run(stopped()));
+        if let Some(nats) = self.nats {
+            let stopped = stopped();
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = create_stream(nats) => {}
+                    () = stopped => {}
+                }
+            });
+        }
         if let Some((inbox, turn)) = inbox {
             tasks.spawn(inbox.run_in_turn(turn, stopped()));
         }
@@ -198,8 +255,6 @@ mod tests {
     use character_message_hub::{MemoryHub, Subscription};
     use character_relay::RelayState;
     use character_storage_port::{Commit, Consumers, HolderId, MemoryStorage, Transaction};
-    use std::time::Duration;
-    use tokio::time::sleep;
 
     struct Ignores;
 

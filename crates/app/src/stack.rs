@@ -7,7 +7,7 @@ use crate::{
     admin::{Operator, TransportHandle},
     config::CharacterServiceConfig,
     folder_lock::FolderLock,
-    hub::{self, Hub},
+    hub::{self, Hub, HubClient},
     observed::{Observed, OperationMetrics},
     reported::Reported,
     reporting::Reporting,
@@ -165,11 +165,12 @@ pub async fn build(
     let client = match &config.hub {
         Some(hub) => {
             hub::show(hub, registry);
-            Some(hub::connect(hub).await?.port())
+            Some(hub::connect(hub).await?)
         }
         None => None,
     };
-    let reporting = Reporting::start(SERVICE, &config.reports, config.secrets(), breakers, client.clone())?;
+    let reporting =
+        Reporting::start(SERVICE, &config.reports, config.secrets(), breakers, client.as_ref().map(HubClient::port))?;
     show_reports(&reporting, registry);
     let storage = watched(cached.clone().into_port(), &metrics, &reporting);
     let checked = storage_check("storage", Arc::clone(&origin));
@@ -181,12 +182,11 @@ pub async fn build(
 
     // Events leave by the log of commits, so that no request waits for the hub.
     let hub = match client.zip(config.hub.as_ref()) {
-        Some((client, hub)) => Some(Hub::new(
-            traced_events::over(client, traced_events::Role::Publishes, &config.log),
-            hub.address.to_string(),
-            commits,
-            Arc::clone(&reporting),
-        )?),
+        Some((client, hub)) => {
+            let traced = traced_events::over(client.port(), traced_events::Role::Publishes, &config.log);
+            let hub = Hub::new(traced, hub.address.to_string(), commits, Arc::clone(&reporting))?;
+            Some(hub.with_stream_of(&client))
+        }
         None => None,
     };
 

@@ -149,7 +149,8 @@ async fn work(
                 hub.address.to_string(),
                 Arc::clone(&port),
                 Arc::clone(&reporting),
-            )?;
+            )?
+            .with_stream_of(&client);
             let (service, advertised) = (STORAGE_AT_HUB.parse()?, config.advertised.clone());
             Some((relayed, PresencePlan::new(client, hub, service, advertised, config.shutdown)))
         }
@@ -172,6 +173,9 @@ async fn work(
     if let StorageServiceCommand::Serve = command {
         serve(config, listeners, storage, registry, health, operator, hub).await
     } else {
+        if let Some((hub, _)) = &hub {
+            hub.say_of_stream().await?;
+        }
         check::dependencies(&health).await
     }
 }

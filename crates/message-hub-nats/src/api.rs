@@ -17,6 +17,8 @@ enum Answer<T> {
     Told(T),
 }
 
+/// The pause after which a call that NATS did not answer, or refused for now, may succeed.
+pub(crate) const PASSING: Duration = Duration::from_millis(100);
 /// The limit of one call of an operator.
 pub(crate) const OPERATOR_LIMIT: Duration = Duration::from_secs(10);
 
@@ -49,7 +51,11 @@ pub(crate) async fn call<T: DeserializeOwned>(
             })
         }
         Sent::NoResponder => Err(unavailable("JetStream is not enabled, or has no leader")),
-        Sent::Lost => Err(unavailable("the connection to NATS was lost")),
+        Sent::Lost => {
+            // A call that is repeated finds the next connection, or waits for it.
+            let kind = ErrorKind::Unavailable { retry_after: Some(PASSING) };
+            Err(HubError::new(kind, operation).with_detail("the connection to NATS was lost"))
+        }
         Sent::Late => Err(HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer")),
     }
 }

@@ -19,6 +19,8 @@ use tokio::time::Instant;
 
 /// The operation name of creating the stream.
 const CREATE: &str = "hub.create_stream";
+/// The operation name of looking for the stream.
+const LOOK: &str = "hub.find_stream";
 /// The limit of opening a subscription.
 const OPENING: Duration = Duration::from_secs(10);
 /// The limit of a probe.
@@ -87,17 +89,31 @@ impl NatsHub {
         })
     }
 
-    /// Creates the stream of the events when it is absent, instead of the first call that needs it. When NATS refuses it, every
-    /// probe fails until one succeeds in creating it.
+    /// Creates the stream of the events when it is absent, and adds the kinds of the settings to one that lacks them, instead of the
+    /// first call that needs it. When NATS refuses it, every probe fails until one succeeds in it.
     ///
     /// # Errors
     /// `Timeout`, `Unavailable`, `Unauthorized`, `Full`, `Invalid`, `Forbidden`.
     pub async fn create_stream(&self, timeout: Duration) -> Result<()> {
         let deadline = Instant::now() + timeout;
         self.link.ready(CREATE, deadline).await?;
-        let Some(pattern) = self.events.subjects().first() else { return Ok(()) };
-        let created = self.events.ensure(CREATE, pattern, deadline).await;
-        created.map_err(|error| error.within("the timeout of the call", timeout))
+        for pattern in self.events.subjects() {
+            let created = self.events.ensure(CREATE, pattern, deadline).await;
+            created.map_err(|error| error.within("the timeout of the call", timeout))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the stream of the events is there. It creates nothing. When NATS refuses the question, every probe fails until NATS
+    /// permits the stream.
+    ///
+    /// # Errors
+    /// `Timeout`, `Unavailable`, `Unauthorized`, `Forbidden`.
+    pub async fn has_stream(&self, timeout: Duration) -> Result<bool> {
+        let deadline = Instant::now() + timeout;
+        self.link.ready(LOOK, deadline).await?;
+        let found = self.events.is_there(LOOK, deadline).await;
+        found.map_err(|error| error.within("the timeout of the call", timeout))
     }
 
     /// What the hub counts.

@@ -1,17 +1,22 @@
 //! The streams: the one of the events, and the one of what subscribers rejected.
 
-use crate::{config::NatsHubConfig, link::Link, subject};
+use crate::{
+    api::{self, Done, PASSING},
+    config::NatsHubConfig,
+    link::Link,
+    subject,
+};
 use async_nats::jetstream::{
     self, Context,
-    context::{CreateStreamError, CreateStreamErrorKind, GetStreamErrorKind},
-    stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
+    stream::{self, Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
 use character_error_reporter::redacted_text;
 use character_message_hub::{Applied, ErrorKind, HubError, Result};
+use serde::de::DeserializeOwned;
 use std::{
     collections::HashSet,
     fmt,
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 use tokio::{
@@ -22,8 +27,6 @@ use tokio::{
 /// The limit of one call of the interface of JetStream, after which it is repeated: a cluster does not answer calls that arrive
 /// while it elects a leader.
 pub(crate) const ATTEMPT: Duration = Duration::from_secs(2);
-/// The pause after which a call that a cluster refuses for now may succeed.
-const PASSING: Duration = Duration::from_millis(100);
 
 /// What is kept of rejected events: the last 100,000, for 30 days.
 const MAX_REJECTED: i64 = 100_000;
@@ -41,6 +44,7 @@ enum Growth {
 ///
 /// The subjects are added one kind after the other: NATS permits no stream of `*.event.>`, since `*` includes its own subjects.
 pub(crate) struct EnsuredStream {
+    link: Arc<Link>,
     context: Context,
     config: Config,
     growth: Growth,
@@ -78,7 +82,7 @@ fn limit(value: Option<u64>) -> i64 {
 
 impl EnsuredStream {
     /// The stream of the events.
-    pub(crate) fn of_events(link: &Link, config: &NatsHubConfig) -> Self {
+    pub(crate) fn of_events(link: &Arc<Link>, config: &NatsHubConfig) -> Self {
         let kinds = config.kinds.iter().map(|kind| subject::kind_of_pattern(&config.prefix, kind));
         let (growth, subjects) = match config.subjects.is_empty() {
             true => (Growth::Grows, kinds.collect()),
@@ -103,7 +107,7 @@ impl EnsuredStream {
     }
 
     /// The stream of what subscribers rejected.
-    pub(crate) fn of_rejected(link: &Link, config: &NatsHubConfig) -> Self {
+    pub(crate) fn of_rejected(link: &Arc<Link>, config: &NatsHubConfig) -> Self {
         Self::new(
             link,
             Growth::Fixed,
@@ -120,7 +124,7 @@ impl EnsuredStream {
         )
     }
 
-    fn new(link: &Link, growth: Growth, config: Config) -> Self {
+    fn new(link: &Arc<Link>, growth: Growth, config: Config) -> Self {
         let config = Config {
             storage: StorageType::File,
             retention: RetentionPolicy::Limits,
@@ -129,7 +133,8 @@ impl EnsuredStream {
             ..config
         };
         let context = jetstream::new(link.client.clone());
-        Self { context, config, growth, taken: RwLock::default(), creating: Mutex::new(()), refused: RwLock::default() }
+        let (link, taken, refused) = (Arc::clone(link), RwLock::default(), RwLock::default());
+        Self { link, context, config, growth, taken, creating: Mutex::new(()), refused }
     }
 
     /// The name of the stream.
@@ -164,18 +169,18 @@ impl EnsuredStream {
         if self.takes(pattern) {
             return Ok(());
         }
+        let limit = deadline.min(Instant::now() + ATTEMPT);
         let create = async {
             let _creating = self.creating.lock().await;
             if self.takes(pattern) {
                 return Ok(());
             }
-            let created = self.create(operation, pattern).await;
+            let created = self.create(operation, pattern, limit).await;
             self.note(pattern, created.as_ref().err());
             created?;
             self.taken.write().unwrap_or_else(PoisonError::into_inner).insert(pattern.to_owned());
             Ok(())
         };
-        let limit = deadline.min(Instant::now() + ATTEMPT);
         let late = || {
             let late = HubError::new(ErrorKind::Timeout, operation).with_detail("JetStream does not answer");
             if limit < deadline { late.within("the limit of one attempt", ATTEMPT) } else { late }
@@ -211,45 +216,70 @@ impl EnsuredStream {
         }
     }
 
-    async fn create(&self, operation: &'static str, pattern: &str) -> Result<()> {
-        let found = match self.context.get_stream(self.name()).await {
-            Ok(stream) => stream.cached_info().config.clone(),
-            Err(error) => match error.kind() {
-                GetStreamErrorKind::JetStream(cause)
-                    if cause.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND =>
-                {
-                    return self.create_absent(operation, pattern).await;
-                }
-                GetStreamErrorKind::JetStream(cause) => return Err(api_error(operation, &cause)),
-                _ => return Err(unanswered(operation, error)),
-            },
-        };
-        self.compare(&found);
-        if self.growth == Growth::Fixed || found.subjects.iter().any(|subjects| covers(subjects, pattern)) {
-            return Ok(());
-        }
-        let mut grown = found;
-        grown.subjects.push(pattern.to_owned());
-        self.context.update_stream(&grown).await.map(drop).map_err(|error| refused(operation, error))
+    /// Asks the interface of JetStream about the stream, such as `CREATE` with its settings.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        verb: &'static str,
+        config: Option<&Config>,
+        deadline: Instant,
+    ) -> Result<std::result::Result<T, jetstream::Error>> {
+        let unsendable = |error| HubError::new(ErrorKind::Invalid, operation).with_source(error);
+        let body = config.map(serde_json::to_value).transpose().map_err(unsendable)?;
+        let subject = format!("STREAM.{verb}.{}", self.name());
+        api::call(&self.link, operation, &subject, body, deadline).await.map_err(|error| match error.kind() {
+            ErrorKind::Forbidden => error.with_detail(format!("NATS does not permit to publish to $JS.API.{subject}")),
+            _ => error,
+        })
     }
 
-    async fn create_absent(&self, operation: &'static str, pattern: &str) -> Result<()> {
+    /// The settings of the stream; `None`: it is absent.
+    async fn found(&self, operation: &'static str, deadline: Instant) -> Result<Option<Config>> {
+        match self.ask::<stream::Info>(operation, "INFO", None, deadline).await? {
+            Ok(info) => Ok(Some(info.config)),
+            Err(error) if error.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND => Ok(None),
+            Err(error) => Err(api_error(operation, &error)),
+        }
+    }
+
+    async fn create(&self, operation: &'static str, pattern: &str, deadline: Instant) -> Result<()> {
+        let Some(mut grown) = self.found(operation, deadline).await? else {
+            return self.create_absent(operation, pattern, deadline).await;
+        };
+        self.compare(&grown);
+        if self.growth == Growth::Fixed || grown.subjects.iter().any(|subjects| covers(subjects, pattern)) {
+            return Ok(());
+        }
+        grown.subjects.push(pattern.to_owned());
+        let updated = self.ask::<Done>(operation, "UPDATE", Some(&grown), deadline).await?;
+        updated.map(drop).map_err(|error| api_error(operation, &error))
+    }
+
+    async fn create_absent(&self, operation: &'static str, pattern: &str, deadline: Instant) -> Result<()> {
         let mut config = self.config.clone();
         if self.growth == Growth::Grows && !config.subjects.iter().any(|subjects| covers(subjects, pattern)) {
             config.subjects.push(pattern.to_owned());
         }
-        match self.context.create_stream(config).await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.kind() {
-                // Another process was faster, perhaps with another subject: the next call finds its stream.
-                CreateStreamErrorKind::JetStream(cause)
-                    if cause.error_code() == jetstream::ErrorCode::STREAM_NAME_EXIST =>
-                {
-                    Box::pin(self.create(operation, pattern)).await
-                }
-                _ => Err(refused(operation, error)),
-            },
+        match self.ask::<Done>(operation, "CREATE", Some(&config), deadline).await? {
+            Ok(Done {}) => Ok(()),
+            // Another process was faster, perhaps with another subject: the next call finds its stream.
+            Err(error) if error.error_code() == jetstream::ErrorCode::STREAM_NAME_EXIST => {
+                Box::pin(self.create(operation, pattern, deadline)).await
+            }
+            Err(error) => Err(api_error(operation, &error)),
         }
+    }
+
+    /// Whether the stream is there. It creates nothing, and notes a refusal.
+    ///
+    /// # Errors
+    /// As [`ensure`](Self::ensure).
+    pub(crate) async fn is_there(&self, operation: &'static str, deadline: Instant) -> Result<bool> {
+        let found = self.found(operation, deadline).await;
+        if let (Err(error), Some(pattern)) = (&found, self.subjects().first()) {
+            self.note(pattern, Some(error));
+        }
+        found.map(|found| found.is_some())
     }
 
     /// Warns of settings of an existing stream that break the promises of the hub.
@@ -268,18 +298,6 @@ impl EnsuredStream {
             );
         }
     }
-}
-
-fn refused(operation: &'static str, error: CreateStreamError) -> HubError {
-    match error.kind() {
-        CreateStreamErrorKind::JetStream(cause) => api_error(operation, &cause),
-        _ => unanswered(operation, error),
-    }
-}
-
-fn unanswered(operation: &'static str, error: impl std::error::Error + Send + Sync + 'static) -> HubError {
-    let detail = "JetStream does not answer; is it enabled for this account?";
-    HubError::new(ErrorKind::Unavailable { retry_after: None }, operation).with_detail(detail).with_source(error)
 }
 
 /// Whether a call that ended with this error may succeed when it is repeated soon: it was not answered, or refused for now.

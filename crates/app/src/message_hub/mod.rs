@@ -8,7 +8,7 @@ use crate::{
     check,
     cli::{self, MessageHubCommand},
     config::{MessageHubServiceConfig, ProcessEnvironment, nats_url, tls, with_passwords},
-    hub::probe,
+    hub::{create_stream, probe, say_of_stream},
     hub_presence::PresencePlan,
     listeners::Listeners,
     log_queue::LogQueue,
@@ -31,12 +31,10 @@ use character_http_kit::{
     RequestLimit, health, middleware,
 };
 use character_message_hub::MessageHub;
-use character_message_hub_nats::NatsHub;
 use character_message_hub_server::{BASE, HubServer, HubServerConfig, PROBLEM_TYPES, openapi, overloaded};
 use configured_hub::ConfiguredHub;
 use prometheus_client::registry::Registry;
-use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
-use tokio::time::sleep;
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
 /// The name of the service.
 pub(crate) const SERVICE: &str = "message-hub";
@@ -84,7 +82,12 @@ async fn execute(command: MessageHubCommand, config: MessageHubServiceConfig, lo
     let health = Arc::new(Health::new(env!("CARGO_PKG_VERSION"), vec![hub_check(Arc::clone(&configured.hub))]));
     let outcome = match command {
         MessageHubCommand::Serve => serve(config, configured, health, log).await,
-        MessageHubCommand::Check | MessageHubCommand::OpenApi => check::dependencies(&health).await,
+        MessageHubCommand::Check | MessageHubCommand::OpenApi => {
+            if let Some(nats) = &configured.nats {
+                say_of_stream(nats).await?;
+            }
+            check::dependencies(&health).await
+        }
     };
     let Some(file) = file else { return outcome };
     match (file.close().await, outcome) {
@@ -103,16 +106,6 @@ fn hub_check(hub: Arc<dyn MessageHub>) -> HealthCheck {
         Box::pin(async move { probe(&*hub).await })
     };
     HealthCheck { name: "hub", critical: true, probe: Arc::new(check) }
-}
-
-/// Creates the stream in NATS before the first event, so that `/health` shows when NATS refuses it.
-async fn create_stream(nats: NatsHub) {
-    const LIMIT: Duration = Duration::from_secs(5);
-    const PAUSE: Duration = Duration::from_secs(1);
-    while let Err(error) = nats.create_stream(LIMIT).await {
-        tracing::debug!(error = %redacted(&error), "the stream in NATS is not there yet");
-        sleep(PAUSE).await;
-    }
 }
 
 /// No response of the hub is long to make: replies of services are sent on as they arrive.
