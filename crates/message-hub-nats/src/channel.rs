@@ -1,13 +1,13 @@
 //! Messages between the processes of one service, over core NATS.
 
-use crate::{NatsHub, request};
+use crate::{NatsHub, link::State, request};
 use async_nats::{Subject, Subscriber};
 use bytes::Bytes;
-use character_message_hub::{ErrorKind, HubError, PeerChannel, Result, ServiceName, async_trait};
+use character_message_hub::{ErrorKind, Heard, HubError, PeerChannel, Result, ServiceName, async_trait};
 use futures_util::StreamExt as _;
 use std::{fmt, time::Duration};
 use tokio::{
-    sync::Mutex,
+    sync::{Mutex, watch},
     time::{Instant, sleep, timeout_at},
 };
 
@@ -23,8 +23,16 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct NatsChannel {
     hub: NatsHub,
     subject: Subject,
+    listening: Mutex<Listening>,
+}
+
+/// What is listened to.
+struct Listening {
     /// `None`: it ended, and is opened again.
-    messages: Mutex<Option<Subscriber>>,
+    messages: Option<Subscriber>,
+    state: watch::Receiver<State>,
+    /// The connection whose messages are heard; the first one interrupts nothing.
+    epoch: u64,
 }
 
 impl fmt::Debug for NatsChannel {
@@ -40,8 +48,10 @@ impl NatsChannel {
     /// `Unavailable`: the connection has ended for ever.
     pub async fn open(hub: &NatsHub, service: &ServiceName) -> Result<Self> {
         let subject = request::subject(hub.prefix(), service);
-        let messages = Mutex::new(Some(listen(hub, &subject).await?));
-        Ok(Self { hub: hub.clone(), subject, messages })
+        let state = hub.link().state();
+        let epoch = state.borrow().epoch.max(1);
+        let listening = Listening { messages: Some(listen(hub, &subject).await?), state, epoch };
+        Ok(Self { hub: hub.clone(), subject, listening: Mutex::new(listening) })
     }
 }
 
@@ -64,22 +74,29 @@ impl PeerChannel for NatsChannel {
         }
     }
 
-    async fn receive(&self) -> Bytes {
-        let mut messages = self.messages.lock().await;
+    async fn receive(&self) -> Heard {
+        let mut listening = self.listening.lock().await;
+        let Listening { messages, state, epoch } = &mut *listening;
         loop {
-            let heard = match messages.as_mut() {
-                Some(messages) => messages.next().await,
-                None => {
-                    *messages = listen(&self.hub, &self.subject).await.ok();
-                    if messages.is_none() {
-                        sleep(PAUSE).await;
-                    }
-                    continue;
+            let Some(subscriber) = messages.as_mut() else {
+                *messages = listen(&self.hub, &self.subject).await.ok();
+                if messages.is_none() {
+                    sleep(PAUSE).await;
+                }
+                continue;
+            };
+            let known = *epoch;
+            let heard = tokio::select! {
+                heard = subscriber.next() => heard,
+                // Without a connection that is watched the messages end, too.
+                Ok(state) = state.wait_for(|state| state.connected && state.epoch > known) => {
+                    *epoch = state.epoch;
+                    return Heard::Interrupted;
                 }
             };
             match heard {
                 // One that waits for a reply is a request, which a client has sent to the name of the service.
-                Some(message) if message.reply.is_none() => return message.payload,
+                Some(message) if message.reply.is_none() => return Heard::Message(message.payload),
                 Some(_) => {}
                 None => *messages = None,
             }

@@ -62,7 +62,7 @@ pub use serde_json::Value;
 pub use tokio::time::Instant;
 
 pub use attribute::{AttributeName, InvalidAttribute};
-pub use channel::PeerChannel;
+pub use channel::{Heard, PeerChannel};
 pub use delivery::{Deliveries, Delivery, Settle, Settlement};
 pub use error::{Applied, ErrorKind, HubError, Result};
 pub use event::{CloudEvent, EventData};

@@ -1,6 +1,7 @@
 //! Several processes of the Message Hub over one NATS.
 
 use super::{LIMIT, TOKEN, hub, support};
+use character_fault_proxy::{Fault, FaultProxy};
 use character_tests::{NatsRelease, NatsServer, Service};
 use serde_json::json;
 use std::time::Duration;
@@ -73,4 +74,29 @@ async fn an_instance_that_registers_at_one_process_is_reached_through_each_until
         sleep(SHORT / 2).await;
         assert!(has_no_instance(&send(ask(&last)).await));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_was_cut_off_from_nats_and_the_others_learn_at_its_return_what_each_has_missed() {
+    const LONG: Duration = Duration::from_secs(600);
+    let nats = NatsServer::start(NatsRelease::Current);
+    let proxy = FaultProxy::start(([127, 0, 0, 1], nats.port()).into()).unwrap();
+    let instance = Service::storage().env("STORAGE_SERVICE_TOKEN", TOKEN).start();
+    let one = hub().env("NATS_URL", nats.url()).start();
+    let other = hub().env("NATS_URL", format!("nats://{}", proxy.address())).start();
+    let health = || client().get(other.url("/health"));
+    let is = |status: &'static str| move |answer: &Answer| answer.body["dependencies"]["hub"]["status"] == status;
+    until(LIMIT, "the connection", health, is("up")).await;
+    proxy.strike(Fault::Refuse);
+    until(LIMIT, "the partition", health, is("down")).await;
+    register(&one, &instance, LONG).await;
+    let url = other.url("/v1/services/archive/instances/a");
+    let body = json!({ "url": instance.url(""), "ttl_ms": u64::try_from(LONG.as_millis()).unwrap() });
+    assert_eq!(send(client().put(url).bearer_auth(TOKEN).json(&body)).await.status, 200);
+    assert_ne!(send(ask(&other)).await.status, 204);
+    proxy.set(Fault::Pass);
+    until(LIMIT, "what the others know", || ask(&other), is_by_the_instance).await;
+    let services = || client().get(one.url("/v1/services")).bearer_auth(TOKEN);
+    let has_archive = |answer: &Answer| answer.body.to_string().contains("archive");
+    until(LIMIT, "what was registered at the process that was cut off", services, has_archive).await;
 }

@@ -9,7 +9,7 @@ use character_message_hub::ServiceName;
 use character_message_hub_wire::{ServiceState, ServicesBody};
 use futures_util::{StreamExt as _, stream};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -24,6 +24,11 @@ const MAX_INSTANCES: usize = 1_000;
 const HEALTH: &str = "/health/ready";
 /// How long an instance may take to report its health.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a removed instance is not registered again by what another server has known, at least: longer than its messages are
+/// on their way.
+const REMOVED: Duration = Duration::from_secs(10);
+/// The maximum number of removed instances that are remembered.
+const MAX_REMOVED: usize = 10 * MAX_INSTANCES;
 /// The maximum number of probes at the same time.
 const PROBES: usize = 16;
 /// Idle connections are closed before services of this platform do so (75 s); otherwise a request may use a closing one.
@@ -47,10 +52,14 @@ pub(super) enum News {
     Repeat,
 }
 
+/// The instances that were removed lately, each until no other server can know it as registered any more.
+type Removed = HashMap<(ServiceName, String), Instant>;
+
 /// The services with their instances, and the connections to them.
 #[derive(Debug)]
 pub(crate) struct Router {
     services: Mutex<BTreeMap<ServiceName, Vec<Arc<Instance>>>>,
+    removed: Mutex<Removed>,
     pub(super) client: reqwest::Client,
     metrics: Metrics,
     /// Counts requests, so that instances with the same load are taken in turn.
@@ -79,12 +88,32 @@ impl Router {
             .connect_timeout(config.connect_timeout)
             .pool_idle_timeout(POOL_IDLE)
             .build()?;
-        Ok(Self { services: Mutex::new(services), client, metrics, turn: AtomicUsize::new(0) })
+        let (services, removed) = (Mutex::new(services), Mutex::default());
+        Ok(Self { services, removed, client, metrics, turn: AtomicUsize::new(0) })
     }
 
     fn services(&self) -> MutexGuard<'_, BTreeMap<ServiceName, Vec<Arc<Instance>>>> {
         // Each change of it is complete before anything can panic.
         self.services.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn removed(&self) -> MutexGuard<'_, Removed> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the instance was removed lately, so that another server may not have heard of it yet.
+    fn was_removed(&self, name: &ServiceName, id: &str, now: Instant) -> bool {
+        self.removed().get(&(name.clone(), id.to_owned())).is_some_and(|until| now < *until)
+    }
+
+    /// Remembers a removal until then. What is too much is not remembered: the instance may come back for the rest of its time.
+    fn remember_removed(&self, name: &ServiceName, id: &str, until: Instant) {
+        let now = Instant::now();
+        let mut removed = self.removed();
+        removed.retain(|_, until| now < *until);
+        if removed.len() < MAX_REMOVED {
+            removed.insert((name.clone(), id.to_owned()), until);
+        }
     }
 
     /// The instances of a service in the order in which a request tries them: the healthy ones first, then by load, and in
@@ -112,6 +141,11 @@ impl Router {
     ) -> Result<(), NotRegistered> {
         let now = Instant::now();
         let mut services = self.services();
+        match news {
+            News::Change => drop(self.removed().remove(&(name.clone(), id.to_owned()))),
+            News::Repeat if self.was_removed(name, id, now) => return Ok(()),
+            News::Repeat => {}
+        }
         for instances in services.values_mut() {
             instances.retain(|instance| instance.is_registered(now));
         }
@@ -145,6 +179,9 @@ impl Router {
     pub(super) fn deregister(&self, name: &ServiceName, id: &str) -> Result<bool, NotRegistered> {
         let now = Instant::now();
         let mut services = self.services();
+        let mut known = services.get(name).into_iter().flatten().filter(|instance| instance.id == id);
+        let left = known.next().and_then(|instance| instance.report(now).ttl_ms).map(Duration::from_millis);
+        self.remember_removed(name, id, now + left.unwrap_or_default().max(REMOVED));
         let Some(instances) = services.get_mut(name) else { return Ok(false) };
         let Some(index) = instances.iter().position(|instance| instance.id == id) else { return Ok(false) };
         if instances[index].is_of_configuration() {

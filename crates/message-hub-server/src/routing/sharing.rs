@@ -3,7 +3,7 @@
 use super::router::{News, Router};
 use crate::config::InstanceUrl;
 use character_error_reporter::redacted;
-use character_message_hub::{Bytes, PeerChannel, ServiceName};
+use character_message_hub::{Bytes, Heard, PeerChannel, ServiceName};
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
@@ -26,7 +26,7 @@ pub(super) enum Notice {
     Known(Registration),
     /// An instance was removed.
     Removed { service: ServiceName, id: String },
-    /// A server has started, and knows no instance yet.
+    /// A server has started, or could not hear the others for a while.
     Asked,
 }
 
@@ -82,12 +82,28 @@ impl Sharing {
         questions.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                message = self.channel.receive() => self.hear(router, &message).await,
+                heard = self.channel.receive() => match heard {
+                    Heard::Message(message) => self.hear(router, &message).await,
+                    Heard::Interrupted => has_asked = false,
+                },
                 Some(notice) = queued.recv() => {
                     self.send(notice).await;
                 }
-                _ = questions.tick(), if !has_asked => has_asked = self.send(Notice::Asked).await,
+                _ = questions.tick(), if !has_asked => {
+                    has_asked = self.send(Notice::Asked).await;
+                    // What was registered here meanwhile, the others have not heard.
+                    if has_asked {
+                        self.repeat(router).await;
+                    }
+                }
             }
+        }
+    }
+
+    /// Sends every registration that is known here.
+    async fn repeat(&self, router: &Router) {
+        for registration in router.registrations() {
+            self.send(Notice::Known(registration)).await;
         }
     }
 
@@ -124,11 +140,7 @@ impl Sharing {
                     tracing::debug!(%service, instance = id, reason = ?refused, "an instance is not removed");
                 }
             }
-            Notice::Asked => {
-                for registration in router.registrations() {
-                    self.send(Notice::Known(registration)).await;
-                }
-            }
+            Notice::Asked => self.repeat(router).await,
         }
     }
 }
@@ -146,36 +158,60 @@ mod tests {
     use super::*;
     use crate::{config::HubServerConfig, metrics::Metrics};
     use character_message_hub::{Result, async_trait};
-    use tokio::sync::broadcast;
+    use tokio::sync::{broadcast, watch};
 
-    /// A channel in memory.
+    /// A channel in memory, which can be cut.
     #[derive(Debug)]
-    struct Memory(broadcast::Sender<Bytes>, Mutex<broadcast::Receiver<Bytes>>);
+    struct Memory {
+        all: broadcast::Sender<Bytes>,
+        /// What the others send, and whether the way to them is cut.
+        incoming: Mutex<(broadcast::Receiver<Bytes>, watch::Receiver<bool>)>,
+        is_cut: watch::Receiver<bool>,
+    }
 
     #[async_trait]
     impl PeerChannel for Memory {
         async fn send(&self, message: Bytes) -> Result<()> {
-            self.0.send(message).unwrap();
+            if *self.is_cut.borrow() {
+                let kind = character_message_hub::ErrorKind::Unavailable { retry_after: None };
+                return Err(character_message_hub::HubError::new(kind, "test"));
+            }
+            self.all.send(message).unwrap();
             Ok(())
         }
 
-        async fn receive(&self) -> Bytes {
-            self.1.lock().await.recv().await.unwrap()
+        async fn receive(&self) -> Heard {
+            let mut incoming = self.incoming.lock().await;
+            let (messages, cut) = &mut *incoming;
+            loop {
+                tokio::select! {
+                    biased;
+                    Ok(()) = cut.changed() => if !*cut.borrow_and_update() {
+                        return Heard::Interrupted;
+                    },
+                    message = messages.recv() => if !*cut.borrow() {
+                        return Heard::Message(message.unwrap());
+                    },
+                }
+            }
         }
     }
 
     struct Server {
         sharing: Arc<Sharing>,
         router: Arc<Router>,
+        is_cut: watch::Sender<bool>,
     }
 
     fn server(name: &str, all: &broadcast::Sender<Bytes>) -> Server {
-        let channel = Arc::new(Memory(all.clone(), Mutex::new(all.subscribe())));
+        let is_cut = watch::Sender::new(false);
+        let incoming = Mutex::new((all.subscribe(), is_cut.subscribe()));
+        let channel = Arc::new(Memory { all: all.clone(), incoming, is_cut: is_cut.subscribe() });
         let sharing = Arc::new(Sharing::new(name.parse().unwrap(), channel));
         let router = Arc::new(Router::new(&HubServerConfig::default(), Metrics::default()).unwrap());
         let (running, routing) = (Arc::clone(&sharing), Arc::clone(&router));
         tokio::spawn(async move { running.run(&routing).await });
-        Server { sharing, router }
+        Server { sharing, router, is_cut }
     }
 
     fn registration(id: &str, ttl_ms: u64) -> Registration {
@@ -238,5 +274,44 @@ mod tests {
         all.send("no notice".into()).unwrap();
         one.register("b", 60_000);
         assert_eq!(other.known().await.len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_instance_that_was_removed_does_not_come_back_by_what_another_server_still_knows() {
+        let all = broadcast::Sender::new(64);
+        let (one, other) = (server("one", &all), server("other", &all));
+        one.register("a", 600_000);
+        assert_eq!(other.known().await.len(), 1);
+        let late = server("late", &all);
+        assert_eq!(late.known().await.len(), 1);
+        one.sharing.report(Notice::Removed { service: "sheets".parse().unwrap(), id: "a".into() });
+        one.sharing.report(Notice::Removed { service: "sheets".parse().unwrap(), id: "unheard".into() });
+        assert_eq!(late.known().await, []);
+        // For as long as the registration would have lasted. Of one that was not known here, for as long as messages take.
+        for (id, rest) in [("a", 500_000), ("unheard", 9_000)] {
+            one.sharing.report(Notice::Known(registration(id, rest)));
+        }
+        assert_eq!(late.known().await, []);
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        one.sharing.report(Notice::Known(registration("a", 299_000)));
+        assert_eq!(late.known().await, []);
+        one.register("a", 60_000);
+        assert_eq!(late.known().await.len(), 1, "it has registered again");
+        one.sharing.report(Notice::Known(registration("a", 59_000)));
+        assert_eq!(late.known().await.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn servers_that_could_not_hear_each_other_learn_what_each_has_missed_when_they_can_again() {
+        let all = broadcast::Sender::new(64);
+        let (one, other) = (server("one", &all), server("other", &all));
+        assert_eq!(one.known().await, []);
+        other.is_cut.send_replace(true);
+        one.register("a", 600_000);
+        other.register("b", 600_000);
+        assert_eq!((one.known().await.len(), other.known().await.len()), (1, 1));
+        other.is_cut.send_replace(false);
+        tokio::time::sleep(ASK_AGAIN).await;
+        assert_eq!((one.known().await.len(), other.known().await.len()), (2, 2));
     }
 }
