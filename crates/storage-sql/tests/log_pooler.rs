@@ -1,4 +1,6 @@
 //! Behind PgBouncer in transaction mode nothing may depend on a session of the server.
+#[path = "log_pooler/outcomes.rs"]
+mod outcomes;
 #[allow(dead_code, unused_macros, clippy::allow_attributes, reason = "not every test needs every helper")]
 mod support;
 
@@ -10,19 +12,12 @@ use character_storage_sql::{SqlOptions, SqlStorage};
 use character_tests::{PgBouncer, PostgresServer};
 use futures_util::TryStreamExt;
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use support::{
     character, create, event,
     writers::{Told, race},
-};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
 };
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -103,71 +98,6 @@ async fn a_standby_behind_a_pooler_answers_nothing_until_it_is_promoted() {
     storage.commit(create(&character("After"))).await.unwrap();
     assert_eq!(storage.follow(&head, 10, WAIT).await.unwrap().commits.len(), 1);
     assert_eq!(standby.query("SELECT count(*) FROM characters"), "2");
-}
-
-/// Passes everything on. When `loses` is set, it ends a connection whose server has committed, in the words of a pooler that
-/// has lost the server. Returns its port.
-#[expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
-async fn proxy(to: u16, loses: Arc<AtomicBool>) -> u16 {
-    const LOST: &[u8] = b"SFATAL\0VFATAL\0C08P01\0Mserver conn crashed?\0\0";
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        loop {
-            let (client, _) = listener.accept().await.unwrap();
-            let loses = Arc::clone(&loses);
-            tokio::spawn(async move {
-                let server = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
-                let (mut from_client, mut to_client) = client.into_split();
-                let (mut from_server, mut to_server) = server.into_split();
-                let committing = Arc::new(AtomicBool::new(false));
-                let commits = Arc::clone(&committing);
-                tokio::spawn(async move {
-                    let mut part = [0; 65_536];
-                    while let Ok(read @ 1..) = from_client.read(&mut part).await {
-                        let has_commit = part[..read].windows(7).any(|bytes| bytes == b"COMMIT\0");
-                        commits.fetch_or(has_commit && loses.load(Ordering::SeqCst), Ordering::SeqCst);
-                        to_server.write_all(&part[..read]).await.unwrap();
-                    }
-                });
-                let mut part = [0; 65_536];
-                while let Ok(read @ 1..) = from_server.read(&mut part).await {
-                    if committing.load(Ordering::SeqCst) {
-                        let committed = part[..read].windows(7).any(|bytes| bytes == b"COMMIT\0");
-                        if !committed {
-                            continue;
-                        }
-                        let length = u32::try_from(LOST.len() + 4).unwrap().to_be_bytes();
-                        to_client.write_all(&[b"E", &length[..], LOST].concat()).await.unwrap();
-                        return;
-                    }
-                    if to_client.write_all(&part[..read]).await.is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    port
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pooler_that_loses_its_server_during_a_commit_leaves_the_outcome_unknown() {
-    let server = PostgresServer::shared();
-    let url = server.fresh_schema_url();
-    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
-    let entity = character("Changed");
-    storage.commit(create(&entity)).await.unwrap();
-    let loses = Arc::new(AtomicBool::new(false));
-    let port = proxy(server.port(), Arc::clone(&loses)).await;
-    let through = url.replacen(&format!(":{}/", server.port()), &format!(":{port}/"), 1);
-    let behind = SqlStorage::connect(&through, SqlOptions::default()).await.unwrap();
-    loses.store(true, Ordering::SeqCst);
-    let change = Transaction::new().with(Change::Replace { entity: entity.clone(), expect: Expect::Any });
-    let error = behind.commit(change).await.unwrap_err();
-    let found = Store::<Character>::find(&storage, entity.id, Deleted::Exclude).await.unwrap().value.unwrap();
-    assert_eq!(found.meta.revision.0, 2, "the server has committed");
-    assert!(!error.certainly_not_applied(), "{error:?}");
 }
 
 #[tokio::test]

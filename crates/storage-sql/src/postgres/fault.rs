@@ -5,7 +5,7 @@ use crate::fault::{Cause, EngineError, Fault};
 use character_storage_port::connection_failure;
 use deadpool_postgres::PoolError;
 use std::error::Error as StdError;
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 /// The detail of an error that says so.
 pub(super) const DISK_FULL: &str = "the disk of PostgreSQL is full";
@@ -99,7 +99,11 @@ pub(crate) fn fault(error: tokio_postgres::Error) -> Fault {
         }
         // No word from the server: the connection broke, or it cannot be made.
         None => Cause::ConnectionLost,
-        Some(state) => cause(state),
+        // Whatever ended the session says nothing about the statement.
+        Some(state) => match cause(state) {
+            Cause::Broken if error.as_db_error().is_some_and(|error| !keeps_session(error)) => Cause::ConnectionLost,
+            cause => cause,
+        },
     };
     Fault::Engine(cause, EngineError::Postgres(error))
 }
@@ -120,10 +124,36 @@ fn cause(state: &SqlState) -> Cause {
     }
 }
 
-/// Whether a pooler may say this of the connection behind it, in the place of the server: connection exceptions, and errors
-/// outside of PostgreSQL.
-pub(super) fn may_be_of_a_pooler(state: &SqlState) -> bool {
-    ["08", "58"].iter().any(|class| state.code().starts_with(class))
+/// The command of a transaction that an error answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answered {
+    /// A statement, with the `COMMIT` behind it already on its way.
+    Statement,
+    Commit,
+}
+
+/// SQLSTATEs that do not show how a transaction ended: connection exceptions, a shutdown, errors outside of PostgreSQL, internal
+/// errors, and the one that says so. A pooler that has lost its server answers with them in the place of the server.
+const OUTCOME_OPEN: [&str; 5] = ["08", "40003", "57P", "58", "XX"];
+/// The same for a `COMMIT`: no memory or disk, and an intervention of an operator, can meet it after it has become durable.
+const OUTCOME_OPEN_OF_COMMIT: [&str; 2] = ["53", "57"];
+
+/// Whether the server shows by an error that the transaction is not committed, although its `COMMIT` was sent. See decision 65.
+pub(super) fn shows_no_commit(error: &tokio_postgres::Error, answered: Answered) -> bool {
+    let Some(error) = error.as_db_error() else { return false };
+    let is_open = |states: &[&str]| states.iter().any(|state| error.code().code().starts_with(state));
+    keeps_session(error)
+        && !is_open(&OUTCOME_OPEN)
+        && (answered == Answered::Statement || !is_open(&OUTCOME_OPEN_OF_COMMIT))
+}
+
+/// Whether the session continues after the error. After any other error, nothing shows what it did last.
+fn keeps_session(error: &DbError) -> bool {
+    match error.parsed_severity() {
+        Some(severity) => severity == Severity::Error,
+        // A pooler may leave out the severity that does not depend on the language; its own words are English.
+        None => error.severity() == "ERROR",
+    }
 }
 
 /// An error with its causes, in one line. tokio-postgres tells what is wrong only in the source.

@@ -2,11 +2,11 @@
 
 use super::{
     begin::Begin,
-    fault::{describe, fault, may_be_of_a_pooler},
+    fault::{Answered, describe, fault, shows_no_commit},
 };
 use crate::{
     dialect::Dialect,
-    fault::{Cause, EngineError, Fault},
+    fault::{EngineError, Fault},
     session::{Session, Statement},
     value::{ColumnType, Row, Unreadable, Value},
 };
@@ -73,7 +73,7 @@ impl<'a> PostgresSession<'a> {
     pub(crate) async fn commit(self) -> Result<(), Fault> {
         let Some((_, committing)) = self.transaction.filter(|_| self.stage == Stage::Begun) else { return Ok(()) };
         committing.store(true, Ordering::Relaxed);
-        self.client.batch_execute("COMMIT").await.map_err(|error| refused(fault(error), committing))
+        self.client.batch_execute("COMMIT").await.map_err(|error| judged(fault(error), Answered::Commit, committing))
     }
 
     /// Rolls back. Whether that arrives makes no difference to the answer, so it is sent and not awaited.
@@ -114,11 +114,8 @@ impl<'a> PostgresSession<'a> {
             let answer = |answer: Option<Result<Vec<Row>, Fault>>| match (answer.transpose(), commits) {
                 (Ok(rows), _) => Ok(rows.unwrap_or_default()),
                 (Err(fault), None) => Err(fault),
-                (Err(fault), Some((_, committing))) => {
-                    // A refused statement lets the COMMIT behind it end a transaction that has failed.
-                    committing.store(!is_refusal(&fault), Ordering::Relaxed);
-                    Err(fault)
-                }
+                // A refused statement lets the COMMIT behind it end a transaction that has failed.
+                (Err(fault), Some((_, committing))) => Err(judged(fault, Answered::Statement, committing)),
             };
             if begins.is_some() {
                 answer(answers.next())?;
@@ -127,7 +124,7 @@ impl<'a> PostgresSession<'a> {
                 all.push(answer(answers.next())?);
             }
             if let Some((_, committing)) = commits {
-                answers.next().transpose().map_err(|fault| refused(fault, committing))?;
+                answers.next().transpose().map_err(|fault| judged(fault, Answered::Commit, committing))?;
             }
         }
         Ok(all)
@@ -162,21 +159,16 @@ enum End {
     Commit,
 }
 
-/// The fault of a COMMIT. The outcome is known when the server itself said that it did not commit.
-fn refused(fault: Fault, committing: &AtomicBool) -> Fault {
-    let refused = matches!(fault.cause(), Some(Cause::Concurrent | Cause::Broken));
-    committing.store(!refused, Ordering::Relaxed);
-    fault
-}
-
-/// Whether the server refused a statement, or its transaction can change nothing. A pooler that has lost the server answers in
-/// the place of the server, which may have committed.
-fn is_refusal(fault: &Fault) -> bool {
-    match fault {
-        Fault::Engine(_, EngineError::Postgres(error)) => error.code().is_some_and(|state| !may_be_of_a_pooler(state)),
+/// Notes whether the outcome is known of a transaction that failed with its `COMMIT` on its way.
+fn judged(fault: Fault, answered: Answered, committing: &AtomicBool) -> Fault {
+    let is_known = match &fault {
+        Fault::Engine(_, EngineError::Postgres(error)) => shows_no_commit(error, answered),
+        // It has begun on a server that takes no writes, and can change nothing.
         Fault::Engine(_, EngineError::Other(_)) => true,
         _ => false,
-    }
+    };
+    committing.store(!is_known, Ordering::Relaxed);
+    fault
 }
 
 fn command<'a>(client: &'a ClientWrapper, sql: &'a str) -> Answer<'a> {

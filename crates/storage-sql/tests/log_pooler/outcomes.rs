@@ -1,0 +1,237 @@
+//! A transaction fails while its COMMIT is on its way: with every SQLSTATE, said by the server or by a pooler in its place.
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails the test")]
+
+use crate::support::{character, create};
+use character_domain::{Character, CharacterId};
+use character_storage_port::{Change, Commit, Deleted, Expect, Store, Transaction};
+use character_storage_sql::{SqlOptions, SqlStorage};
+use character_tests::PostgresServer;
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream, tcp::OwnedReadHalf},
+};
+
+/// The message of the client.
+const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
+const ROLLBACK: &[u8] = b"Q\0\0\0\x0dROLLBACK\0";
+
+/// Which command the error answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answers {
+    /// The last statement, behind which the COMMIT was sent.
+    Statement,
+    Commit,
+}
+
+/// The texts of a severity: as a person reads it, and as a program does; not every pooler sends the second one.
+#[derive(Clone, Copy, Debug)]
+struct Severity(&'static str, Option<&'static str>);
+
+const ERROR: Severity = Severity("ERROR", Some("ERROR"));
+const ERRORS: [Severity; 2] = [Severity("FEHLER", Some("ERROR")), Severity("ERROR", None)];
+const ENDS_OF_SESSIONS: [Severity; 4] = [
+    Severity("FATAL", Some("FATAL")),
+    Severity("PANIC", Some("PANIC")),
+    Severity("FATAL", None),
+    Severity("PANIK", Some("PANIC")),
+];
+
+/// One failure.
+#[derive(Clone, Debug)]
+struct Failure {
+    state: String,
+    severity: Severity,
+    answers: Answers,
+}
+
+impl Failure {
+    /// Whether the server may have committed all the same.
+    fn leaves_the_outcome_open(&self) -> bool {
+        let Severity(person, program) = self.severity;
+        let ends_the_session = program.unwrap_or(person) != "ERROR";
+        let any = ["08", "40003", "57P", "58", "XX"].as_slice();
+        let of_commit = ["53", "57"].as_slice();
+        let states = if self.answers == Answers::Commit { [any, of_commit].concat() } else { any.to_vec() };
+        ends_the_session || states.iter().any(|state| self.state.starts_with(state))
+    }
+
+    fn message(&self) -> Vec<u8> {
+        let Severity(person, program) = self.severity;
+        let program = program.map(|text| format!("V{text}\0")).unwrap_or_default();
+        let fields = format!("S{person}\0{program}C{}\0Mserver conn crashed?\0\0", self.state);
+        let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
+        [b"E", &length[..], fields.as_bytes()].concat()
+    }
+}
+
+/// A pooler that passes everything on. The next COMMIT fails in its words, and the connection ends. The server has committed where
+/// that leaves the outcome open, and rolled back where it does not.
+#[derive(Clone, Debug, Default)]
+struct Pooler(Arc<Mutex<Option<Failure>>>);
+
+impl Pooler {
+    fn fails_next(&self, failure: Failure) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+    }
+
+    /// The failure of a COMMIT, with which these bytes of the statement before it have arrived. That statement may be answered
+    /// already when there are none; then a failure of the statement waits for another COMMIT.
+    fn take(&self, statement: &[u8]) -> Option<Failure> {
+        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        next.take_if(|failure| failure.answers == Answers::Commit || !statement.is_empty())
+    }
+
+    fn waits(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Returns its port.
+    async fn start(&self, to: u16) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let pooler = self.clone();
+        tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                let pooler = pooler.clone();
+                tokio::spawn(async move { pooler.serve(client, to).await });
+            }
+        });
+        port
+    }
+
+    async fn serve(self, client: TcpStream, to: u16) {
+        let server = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+        for stream in [&client, &server] {
+            stream.set_nodelay(true).unwrap();
+        }
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_server, mut to_server) = server.into_split();
+        let (mut sent, mut answer) = ([0; 65_536], [0; 65_536]);
+        loop {
+            tokio::select! {
+                read = from_client.read(&mut sent) => {
+                    let Ok(read @ 1..) = read else { return };
+                    let sent = &sent[..read];
+                    let Some(at) = sent.windows(COMMIT.len()).position(|bytes| bytes == COMMIT) else {
+                        to_server.write_all(sent).await.unwrap();
+                        continue;
+                    };
+                    let Some(failure) = self.take(&sent[..at]) else {
+                        to_server.write_all(sent).await.unwrap();
+                        continue;
+                    };
+                    let end: &[u8] = if failure.leaves_the_outcome_open() { COMMIT } else { ROLLBACK };
+                    to_server.write_all(&[&sent[..at], end].concat()).await.unwrap();
+                    let passed_on = answers_before_the_end(&mut from_server).await;
+                    if failure.answers == Answers::Commit {
+                        to_client.write_all(&passed_on).await.unwrap();
+                    }
+                    to_client.write_all(&failure.message()).await.unwrap();
+                    return;
+                }
+                read = from_server.read(&mut answer) => {
+                    let Ok(read @ 1..) = read else { return };
+                    if to_client.write_all(&answer[..read]).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What the server answers before it has ended the transaction.
+async fn answers_before_the_end(server: &mut OwnedReadHalf) -> Vec<u8> {
+    let mut before = Vec::new();
+    loop {
+        let mut head = [0; 5];
+        server.read_exact(&mut head).await.unwrap();
+        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
+        let mut body = vec![0; usize::try_from(length).unwrap() - 4];
+        server.read_exact(&mut body).await.unwrap();
+        if head[0] == b'C' && [&b"COMMIT\0"[..], b"ROLLBACK\0"].contains(&&body[..]) {
+            return before;
+        }
+        before.extend_from_slice(&head);
+        before.extend_from_slice(&body);
+    }
+}
+
+/// Every SQLSTATE of an error that the server knows.
+fn states(server: &PostgresServer) -> Vec<String> {
+    let folder = server.query("SELECT setting FROM pg_config WHERE name = 'SHAREDIR'");
+    let table = fs::read_to_string(format!("{folder}/errcodes.txt")).unwrap();
+    let mut states: Vec<String> = table
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let (state, kind) = (words.next()?, words.next()?);
+            (state.len() == 5 && kind == "E").then(|| state.to_owned())
+        })
+        .collect();
+    states.sort_unstable();
+    states.dedup();
+    states
+}
+
+/// Every SQLSTATE as an error, and one of each class with every other severity, at both moments.
+fn failures(server: &PostgresServer) -> Vec<Failure> {
+    let states = states(server);
+    let classes: BTreeMap<&str, &String> = states.iter().rev().map(|state| (&state[..2], state)).collect();
+    assert!(states.len() > 200 && classes.len() > 35, "{states:?}");
+    let of_each = classes
+        .values()
+        .flat_map(|state| ERRORS.into_iter().chain(ENDS_OF_SESSIONS).map(|severity| ((*state).clone(), severity)));
+    let all = states.iter().map(|state| (state.clone(), ERROR)).chain(of_each);
+    let at_both = all.flat_map(|(state, severity)| {
+        [Answers::Statement, Answers::Commit].map(|answers| Failure { state: state.clone(), severity, answers })
+    });
+    at_both.collect()
+}
+
+async fn revision(storage: &SqlStorage, id: CharacterId) -> u64 {
+    Store::<Character>::find(storage, id, Deleted::Exclude).await.unwrap().value.unwrap().meta.revision.0
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_during_a_commit_leaves_the_outcome_unknown_unless_the_server_itself_has_refused_the_transaction() {
+    let server = PostgresServer::shared();
+    let url = server.fresh_schema_url();
+    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    let entity = character("Changed");
+    storage.commit(create(&entity)).await.unwrap();
+    let pooler = Pooler::default();
+    let port = pooler.start(server.port()).await;
+    let through = url.replacen(&format!(":{}/", server.port()), &format!(":{port}/"), 1);
+    let behind = SqlStorage::connect(&through, SqlOptions::default()).await.unwrap();
+    let (mut wrong, mut before) = (Vec::new(), revision(&storage, entity.id).await);
+    for failure in failures(server) {
+        pooler.fails_next(failure.clone());
+        let change = || Transaction::new().with(Change::Replace { entity: entity.clone(), expect: Expect::Any });
+        let mut outcome = behind.commit(change()).await;
+        while pooler.waits() {
+            outcome.unwrap();
+            before += 1;
+            outcome = behind.commit(change()).await;
+        }
+        let after = revision(&storage, entity.id).await;
+        let is_right = match (&outcome, failure.leaves_the_outcome_open()) {
+            (Err(error), true) => !error.certainly_not_applied() && after == before + 1,
+            (Err(error), false) => error.certainly_not_applied() && after == before,
+            // It was tried again.
+            (Ok(_), false) => after == before + 1,
+            (Ok(_), true) => false,
+        };
+        if !is_right {
+            wrong.push(format!("{failure:?}, from revision {before} to {after}: {outcome:?}"));
+        }
+        before = after;
+    }
+    assert!(wrong.is_empty(), "{} wrong outcomes, such as:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
+}
