@@ -1,30 +1,50 @@
 //! A secret that changes while clients use it.
 
-use crate::Current;
 use secrecy::SecretString;
-use std::{fmt, sync::Arc};
+use std::{fmt, future::poll_fn, pin::pin, sync::Arc, task::Poll};
+use tokio::sync::watch;
 
 /// A token, a password, or an address that holds one. Clones share it, so that a replaced secret reaches every client for
 /// its next request or connection.
 #[derive(Clone)]
-pub struct Secret(Current<SecretString>);
+pub struct Secret(Arc<watch::Sender<Arc<SecretString>>>);
 
 impl Secret {
     /// Begins with this text.
     #[must_use]
     pub fn new(text: SecretString) -> Self {
-        Self(Current::new(text))
+        Self(Arc::new(watch::Sender::new(Arc::new(text))))
     }
 
     /// The text at this moment.
     #[must_use]
     pub fn get(&self) -> Arc<SecretString> {
-        self.0.get()
+        Arc::clone(&self.0.borrow())
+    }
+
+    /// Whether the text, which [`get`](Self::get) has returned, was replaced since.
+    #[must_use]
+    pub fn has_replaced(&self, text: &Arc<SecretString>) -> bool {
+        !Arc::ptr_eq(text, &self.0.borrow())
     }
 
     /// Replaces the text for every clone.
     pub fn replace(&self, text: SecretString) {
-        self.0.replace(text);
+        self.0.send_replace(Arc::new(text));
+    }
+
+    /// The outcome of work with the text; `None`: the text was replaced first, and the work was dropped. For work that waits long, such
+    /// as a poll, and would be refused when the other side accepts the text no longer.
+    pub async fn until_replaced<T>(&self, text: &Arc<SecretString>, work: impl Future<Output = T>) -> Option<T> {
+        let mut current = self.0.subscribe();
+        let mut work = pin!(work);
+        // The sender lives as long as `self`.
+        let mut replaced = pin!(current.wait_for(|current| !Arc::ptr_eq(text, current)));
+        poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending => replaced.as_mut().poll(context).map(|_| None),
+        })
+        .await
     }
 }
 
@@ -64,5 +84,22 @@ mod tests {
         secret.replace("hunter3".into());
         assert_eq!(clone.get().expose_secret(), "hunter3");
         assert!(!format!("{secret:?}").contains("hunter"));
+    }
+
+    #[tokio::test]
+    async fn work_ends_when_its_secret_is_replaced_and_not_for_one_that_was_replaced_before() {
+        let secret = Secret::from("old");
+        let old = secret.get();
+        assert_eq!(secret.until_replaced(&old, async { 1 }).await, Some(1));
+        let waiting = tokio::spawn({
+            let (secret, old) = (secret.clone(), Arc::clone(&old));
+            async move { secret.until_replaced(&old, std::future::pending::<()>()).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!secret.has_replaced(&old) && !waiting.is_finished());
+        secret.replace("new".into());
+        assert_eq!(waiting.await.unwrap(), None);
+        assert!(secret.has_replaced(&old) && !secret.has_replaced(&secret.get()));
+        assert_eq!(secret.until_replaced(&old, std::future::pending::<()>()).await, None);
     }
 }

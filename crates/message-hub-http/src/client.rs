@@ -4,9 +4,9 @@ use crate::{ConnectError, HttpHubConfig};
 use bytes::{Bytes, BytesMut};
 use character_credentials::Secret;
 use character_message_hub::{Applied, ErrorKind, HubError, Result};
-use character_message_hub_wire::{self as wire, ProblemBody};
+use character_message_hub_wire::{self as wire, ProblemBody, RESPONDER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header::RETRY_AFTER};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use std::{fmt, time::Duration};
 use tokio::{
@@ -27,7 +27,7 @@ pub(crate) struct Client {
     client: reqwest::Client,
     /// The address of the hub, without a `/` at its end.
     base: String,
-    token: Secret,
+    pub(crate) token: Secret,
     connect_timeout: Duration,
     pub(crate) publishing: Semaphore,
     pub(crate) requesting: Semaphore,
@@ -80,9 +80,9 @@ impl Client {
         &self.base
     }
 
-    /// A request to a path of the contract.
+    /// A request to a path of the contract. It gets its token when it is sent.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base)).bearer_auth(self.token.get().expose_secret())
+        self.client.request(method, format!("{}{path}", self.base))
     }
 
     /// Sends a request, and returns its body when the status is 200 or 204.
@@ -101,13 +101,31 @@ impl Client {
         Err(refused(operation, response, limit).await)
     }
 
-    /// Sends a request, and waits for the head of its response.
+    /// Sends a request, and waits for the head of its response. It is sent once more when the hub has refused its token, which
+    /// was replaced meanwhile.
     pub(crate) async fn send(
         &self,
         operation: &'static str,
         request: RequestBuilder,
         limit: Limit,
     ) -> Result<Response> {
+        let (token, again) = (self.token.get(), request.try_clone());
+        let response = self.attempt(operation, request, &token, limit).await?;
+        let is_refused = response.status() == StatusCode::UNAUTHORIZED && !response.headers().contains_key(RESPONDER);
+        match again.filter(|_| is_refused && self.token.has_replaced(&token)) {
+            Some(again) => self.attempt(operation, again, &self.token.get(), limit).await,
+            None => Ok(response),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        operation: &'static str,
+        request: RequestBuilder,
+        token: &SecretString,
+        limit: Limit,
+    ) -> Result<Response> {
+        let request = request.bearer_auth(token.expose_secret());
         let response = timeout_at(limit.deadline, request.send()).await.map_err(|_| limit.late(operation))?;
         response.map_err(|error| {
             // A connection that takes too long was not made; the cause does not contain the limit.

@@ -103,8 +103,13 @@ impl HttpDeliveries {
 
     async fn poll(&mut self) -> Result<()> {
         let limit = self.poller.subscription.max_in_flight.min(AT_ONCE);
+        let token = self.poller.client.token.get();
         let poll = Limit::of(WAIT + PATIENCE, "the limit of one poll");
-        let batch = self.poller.ask(NEXT, limit, WAIT, poll).await?;
+        let polling = self.poller.ask(NEXT, limit, WAIT, poll);
+        // A poll with a token that was replaced ends now: the hub would refuse it when it accepts that token no longer. What it
+        // has sent arrives with the next one.
+        let Some(batch) = self.poller.client.token.until_replaced(&token, polling).await else { return Ok(()) };
+        let batch = batch?;
         let arrived = Instant::now();
         // Without a batch nothing was delivered, so nothing can be lost.
         self.poller.received = batch.batch.unwrap_or_default();

@@ -44,6 +44,7 @@ mod retries;
 mod retry_policy;
 mod snapshot;
 mod storage;
+mod token;
 mod trace_context;
 mod transport;
 mod transport_stack;
@@ -75,6 +76,7 @@ pub use metrics::TransportMetrics;
 pub use reqwest_transport::{ConnectError, ReqwestTransport};
 pub use snapshot::{ByteStream, OpenedResponse, StreamTransport};
 pub use storage::HttpStorage;
+pub use token::{AttemptToken, second_attempt};
 pub use trace_context::current_trace_parent;
 pub use transport::{
     ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestKind, RequestSize, Sent, TimedOut,

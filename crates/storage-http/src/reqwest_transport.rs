@@ -1,8 +1,8 @@
 //! The socket.
 
 use crate::{
-    ApiRequest, ApiResponse, HttpStorageConfig, OpenedResponse, RequestKind, Sent, StreamTransport, Transport,
-    TransportError, TransportErrorKind, homes::Homes, trace_context,
+    ApiRequest, ApiResponse, AttemptToken, HttpStorageConfig, OpenedResponse, RequestKind, Sent, StreamTransport,
+    Transport, TransportError, TransportErrorKind, homes::Homes, second_attempt, trace_context,
 };
 use async_trait::async_trait;
 use bytes::BytesMut;
@@ -13,7 +13,7 @@ use reqwest::{
     StatusCode,
     header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER},
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::{error::Error, fmt, fs::File, io, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -123,15 +123,31 @@ impl ReqwestTransport {
         Ok(Self { clients, streams, base, token, request_id, max_response_bytes, deadline })
     }
 
+    /// Sends the request, and once more when its token was replaced meanwhile.
     async fn send(
         &self,
         client: &reqwest::Client,
         request: &ApiRequest,
         media_type: &str,
     ) -> Result<reqwest::Response, TransportError> {
+        let token = AttemptToken::current(&self.token);
+        let attempt = self.attempt(client, request, media_type, token.text());
+        match token.outcome(request, attempt, |response| response.status().as_u16()).await {
+            Some(response) => response,
+            None => self.attempt(client, &second_attempt(request), media_type, &self.token.get()).await,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        client: &reqwest::Client,
+        request: &ApiRequest,
+        media_type: &str,
+        token: &SecretString,
+    ) -> Result<reqwest::Response, TransportError> {
         let mut builder = client
             .request(request.method.clone(), format!("{}{}", self.base, request.path))
-            .bearer_auth(self.token.get().expose_secret())
+            .bearer_auth(token.expose_secret())
             .header(ACCEPT, format!("{media_type}, {}", wire::PROBLEM_JSON))
             .headers(trace_context::headers());
         if let Some(id) = self.request_id.and_then(|current| current()) {

@@ -27,11 +27,11 @@ use bytes::Bytes;
 use character_credentials::Secret;
 use character_message_hub::{ErrorKind, HubError, MessageHub, Reply, ServiceName, ServiceRequest};
 use character_storage_http::{
-    ApiRequest, ApiResponse, ConnectError, HttpStorageConfig, OpenedResponse, RequestKind, Sent, StreamTransport,
-    Transport, TransportError, TransportErrorKind, current_trace_parent,
+    ApiRequest, ApiResponse, AttemptToken, ConnectError, HttpStorageConfig, OpenedResponse, RequestKind, Sent,
+    StreamTransport, Transport, TransportError, TransportErrorKind, current_trace_parent, second_attempt,
 };
 use futures_util::stream;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -72,7 +72,7 @@ impl HubTransport {
         Ok(Self { hub, service, token, deadline, max_response_bytes, request_id: config.request_id })
     }
 
-    fn request(&self, request: &ApiRequest) -> ServiceRequest {
+    fn request(&self, request: &ApiRequest, token: &SecretString) -> ServiceRequest {
         let most = match request.kind {
             RequestKind::Follow { wait } => wait + self.deadline,
             RequestKind::Call => self.deadline,
@@ -81,7 +81,7 @@ impl HubTransport {
         ServiceRequest {
             method: request.method.as_str().into(),
             content_type: request.body.as_ref().map(|_| "application/json".into()),
-            authorization: Some(format!("Bearer {}", self.token.get().expose_secret()).into()),
+            authorization: Some(format!("Bearer {}", token.expose_secret()).into()),
             body: request.body.clone().unwrap_or_default(),
             idempotent: request.idempotent,
             correlation_id: self.request_id.and_then(|current| current()).map(Into::into),
@@ -105,7 +105,13 @@ impl HubTransport {
 impl Transport for HubTransport {
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
         let operation = request.operation;
-        match self.hub.request(self.request(&request)).await {
+        let token = AttemptToken::current(&self.token);
+        let attempt = self.hub.request(self.request(&request, token.text()));
+        let outcome = match token.outcome(&request, attempt, |reply| reply.status).await {
+            Some(outcome) => outcome,
+            None => self.hub.request(self.request(&second_attempt(&request), &self.token.get())).await,
+        };
+        match outcome {
             Ok(reply) => self.response(operation, reply),
             // The hub refuses the credentials for itself, as the storage would those for the storage.
             Err(error) if *error.kind() == ErrorKind::Unauthorized => Ok(refusal(401, "unauthorized")),

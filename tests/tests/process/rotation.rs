@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
-use tokio::time::sleep;
+use tokio::{task::JoinSet, time::sleep};
 
 const LIMIT: Duration = Duration::from_secs(30);
 const NEXT: &str = "next-token-of-the-tests";
@@ -65,58 +65,99 @@ async fn applied(service: &Service, setting: &str, times: u64) {
     await_metric(service, &line, times).await;
 }
 
+/// Clients that create characters all the time. Each answer must be a success.
+struct Load {
+    stop: Arc<AtomicBool>,
+    served: Arc<AtomicU64>,
+    clients: JoinSet<()>,
+}
+
+impl Load {
+    fn on(services: &[&Service]) -> Self {
+        let (stop, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let mut clients = JoinSet::new();
+        for service in services.iter().cycle().take(4) {
+            let (url, stop, served) = (service.url("/api/v2/characters"), Arc::clone(&stop), Arc::clone(&served));
+            clients.spawn(async move {
+                let client = client();
+                while !stop.load(Ordering::Relaxed) {
+                    let answer = try_send(client.post(&url).json(&sheet("Rotated"))).await;
+                    assert_eq!(answer.as_ref().map(|answer| answer.status).ok(), Some(201), "{answer:?}");
+                    served.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        Self { stop, served, clients }
+    }
+
+    /// Waits until that many more requests were answered.
+    async fn continues_for(&self, requests: u64) {
+        let (enough, end) = (self.served.load(Ordering::Relaxed) + requests, Instant::now() + LIMIT);
+        while self.served.load(Ordering::Relaxed) < enough {
+            assert!(Instant::now() < end, "the load has stopped");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.clients.join_all().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_is_rotated_under_load_in_three_steps_without_a_refused_request() {
-    let accepted = Mounted::new(&[("token", TOKEN), ("operators", "operators-of-the-tests")]);
-    let sent = tempfile::tempdir().unwrap();
-    let sent = sent.path().join("token");
-    fs::write(&sent, format!("{TOKEN}\n")).unwrap();
-    let storage = Service::storage().env("STORAGE_SERVICE_TOKEN_FILE", accepted.path("token")).start();
-    // Without retries, so that no refused request hides behind one.
-    let service = Service::character()
-        .env("STORAGE_SERVICE_URL", storage.url(""))
-        .env("STORAGE_SERVICE_TOKEN_FILE", &sent)
-        .env("STORAGE_RETRY_MAX", "0")
+async fn the_tokens_of_storage_and_hub_are_rotated_under_load_in_three_steps_without_a_refused_request() {
+    const OLD: [(&str, &str); 2] = [("storage", TOKEN), ("hub", "hub-token-of-the-tests")];
+    const NEW: [(&str, &str); 2] = [("storage", NEXT), ("hub", "next-hub-token-of-the-tests")];
+    let both = [0, 1].map(|index| format!("{}\n{}", OLD[index].1, NEW[index].1));
+    let (accepted, sent) = (Mounted::new(&OLD), Mounted::new(&OLD));
+    let storage = Service::storage().env("STORAGE_SERVICE_TOKEN_FILE", accepted.path("storage")).start();
+    let hub = Service::message_hub()
+        .env("MESSAGE_HUB_TOKEN_FILE", accepted.path("hub"))
+        .env("HUB_SERVICES", format!("storage-service={}", storage.url("")))
         .start();
-    let (stop, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let mut load = tokio::task::JoinSet::new();
-    for _ in 0..4 {
-        let (url, stop, served) = (service.url("/api/v2/characters"), Arc::clone(&stop), Arc::clone(&served));
-        load.spawn(async move {
-            let client = client();
-            while !stop.load(Ordering::Relaxed) {
-                let answer = try_send(client.post(&url).json(&sheet("Rotated"))).await;
-                assert_eq!(answer.as_ref().map(|answer| answer.status).ok(), Some(201), "{answer:?}");
-                served.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-    }
-    accepted.set(&[("token", &format!("{TOKEN}\n{NEXT}\n")), ("operators", "operators-of-the-tests")]);
+    // The relay and the inbox of one of them poll for many seconds. Without retries, so that no refused request hides behind one.
+    let user = |storage_url: String| {
+        Service::character()
+            .env("STORAGE_SERVICE_URL", storage_url)
+            .env("STORAGE_SERVICE_TOKEN_FILE", sent.path("storage"))
+            .env("MESSAGE_HUB_URL", hub.url(""))
+            .env("MESSAGE_HUB_TOKEN_FILE", sent.path("hub"))
+            .env("STORAGE_RETRY_MAX", "0")
+            .start()
+    };
+    let users = [user(storage.url("")), user("hub:storage".to_owned())];
+    let load = Load::on(&users.each_ref());
+    load.continues_for(50).await;
+    accepted.set(&[("storage", &both[0]), ("hub", &both[1])]);
     applied(&storage, "STORAGE_SERVICE_TOKEN", 1).await;
-    fs::write(&sent, NEXT).unwrap();
-    applied(&service, "STORAGE_SERVICE_TOKEN", 1).await;
-    // Requests that began with the token before are answered.
-    let enough = served.load(Ordering::Relaxed) + 50;
-    let end = Instant::now() + LIMIT;
-    while served.load(Ordering::Relaxed) < enough {
-        assert!(Instant::now() < end, "the load goes on");
-        sleep(Duration::from_millis(10)).await;
+    applied(&hub, "MESSAGE_HUB_TOKEN", 1).await;
+    sent.set(&NEW);
+    for user in &users {
+        applied(user, "STORAGE_SERVICE_TOKEN", 1).await;
+        applied(user, "MESSAGE_HUB_TOKEN", 1).await;
     }
-    accepted.set(&[("token", NEXT), ("operators", "operators-of-the-tests")]);
+    accepted.set(&NEW);
     applied(&storage, "STORAGE_SERVICE_TOKEN", 2).await;
-    let enough = served.load(Ordering::Relaxed) + 50;
-    while served.load(Ordering::Relaxed) < enough {
-        assert!(Instant::now() < end, "the load goes on with the new token");
-        sleep(Duration::from_millis(10)).await;
+    applied(&hub, "MESSAGE_HUB_TOKEN", 2).await;
+    load.continues_for(50).await;
+    load.end().await;
+    for service in [&storage, &hub] {
+        assert_eq!(
+            metrics(service).await.metric("http_server_unauthorized_total"),
+            Some(0_u64),
+            "{}",
+            service.output()
+        );
     }
-    stop.store(true, Ordering::Relaxed);
-    load.join_all().await;
-    assert_eq!(metrics(&storage).await.metric("http_server_unauthorized_total"), Some(0_u64));
-    let old = client().get(storage.url("/storage/v1/characters")).bearer_auth(TOKEN);
-    assert_eq!(try_send(old).await.unwrap().status, 401, "the old token is refused at the end");
-    for service in [&service, &storage] {
+    for service in users.iter().chain([&storage, &hub]) {
         let output = service.output();
-        assert!(!output.contains(TOKEN) && !output.contains(NEXT), "{output}");
+        let alarms = ["(401)", "unauthorized", "is not heard", "is away", "character_error_report"];
+        assert!(!alarms.iter().any(|alarm| output.contains(alarm)), "{output}");
+        assert!(!OLD.iter().chain(&NEW).any(|(_, token)| output.contains(token)), "{output}");
+    }
+    for (old, url) in [(TOKEN, storage.url("/storage/v1/characters")), (OLD[1].1, hub.url("/v1/probe"))] {
+        assert_eq!(try_send(client().get(url).bearer_auth(old)).await.unwrap().status, 401, "the old token is refused");
     }
 }
 
