@@ -15,11 +15,12 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Every crate of the workspace with its floor and the crates of ours it may use outside of its tests.
 const CRATES: &[(&str, u8, &[&str])] = &[
-    ("character-domain", 1, &[]),
+    ("character-rfc3339", 0, &[]),
+    ("character-domain", 1, &["character-rfc3339"]),
     ("character-http-kit", 1, &[]),
     ("character-credentials", 1, &[]),
     ("character-storage-port", 2, &["character-domain"]),
-    ("character-message-hub", 2, &[]),
+    ("character-message-hub", 2, &["character-rfc3339"]),
     ("character-message-hub-testkit", 3, &["character-message-hub"]),
     ("character-message-hub-nats", 3, &["character-credentials", "character-error-reporter", "character-message-hub"]),
     (

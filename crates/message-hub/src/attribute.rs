@@ -36,9 +36,9 @@ pub(crate) fn value(attribute: &str, text: impl Into<Arc<str>>) -> Result<Arc<st
 /// A time of RFC 3339.
 pub(crate) fn time(text: impl Into<Arc<str>>) -> Result<Arc<str>, InvalidAttribute> {
     let text = value("time", text)?;
-    match text.parse::<jiff::Timestamp>() {
-        Ok(_) => Ok(text),
-        Err(_) => Err(InvalidAttribute::new("time", "must be a time of RFC 3339, such as 2026-11-26T14:00:00Z")),
+    match character_rfc3339::parse(&text) {
+        Some(_) => Ok(text),
+        None => Err(InvalidAttribute::new("time", "must be a time of RFC 3339, such as 2026-11-26T14:00:00Z")),
     }
 }
 
@@ -83,5 +83,32 @@ impl fmt::Display for AttributeName {
 impl Borrow<str> for AttributeName {
     fn borrow(&self) -> &str {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_form_of_rfc_3339_and_another_one_is_refused_by_name() {
+        for text in ["2026-11-26T14:00:00Z", "2026-11-26t14:00:00.123456789012+01:00", "2026-11-26 14:00:00-00:00"] {
+            assert_eq!(time(text).as_deref(), Ok(text));
+        }
+        for text in [
+            "now",
+            "2026-11-26",
+            "2026-11-26T14:00Z",
+            "20261126T140000Z",
+            "2026-11-26T14:00:00",
+            "2026-11-26T14:00:00,5Z",
+            "2026-11-26T14:00:00+01",
+            "2026-11-26T14:00:00+0100",
+            "2026-11-26T14:00:00Z[Europe/Berlin]",
+            "+002026-11-26T14:00:00Z",
+        ] {
+            let refused = time(text).unwrap_err();
+            assert_eq!((&*refused.attribute, refused.reason.contains("RFC 3339")), ("time", true), "{text}");
+        }
     }
 }
