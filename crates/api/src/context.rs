@@ -48,8 +48,8 @@ pub(crate) fn of_creation(request: &HttpRequest, body: &[u8]) -> Result<RequestC
 /// A key belongs to the caller, the method and the path. The same request is one with the same query, preconditions and
 /// body; two JSON bodies are the same when they differ only in white space and in the order of members.
 fn idempotency(key: &IdempotencyKey, author: Option<&str>, request: &HttpRequest, body: &[u8]) -> Idempotency {
-    // Paths hold UUIDs, which are the same in either case.
-    let path = request.path().to_ascii_lowercase();
+    // As the endpoints read it: `/%61pi` is `/api`. Paths hold UUIDs, which are the same in either case.
+    let path = request.match_info().as_str().to_ascii_lowercase();
     let scope = format!("{} {path} {}", request.method(), author.unwrap_or_default());
     let mut whole = request.query_string().as_bytes().to_vec();
     for header in [IF_MATCH, IF_NONE_MATCH] {

@@ -5,7 +5,7 @@ use crate::{
     sparse::{FIELDS, Selection},
 };
 use character_domain::{Timestamp, Violations};
-use character_http_kit::QueryParameters;
+use character_http_kit::{QueryParameters, whole_number};
 use character_repositories::{ListRequest, Total};
 use character_storage_port::{Cursor, Entity, InvalidOrder, Limit, Order, PageRequest, Query};
 use serde::de::DeserializeOwned;
@@ -82,7 +82,7 @@ impl Parameters {
     }
 
     pub(crate) fn number(&mut self, name: &str) -> Option<i64> {
-        self.0.read(name, "must be a whole number", |text| text.parse().ok())
+        self.0.read(name, "must be a whole number", whole_number)
     }
 
     /// A time in RFC 3339, cut to the microsecond.
@@ -128,8 +128,8 @@ impl Parameters {
     /// The same, of a list in this order.
     fn page_in(&mut self, order: Order) -> ListRequest {
         let limit =
-            self.0.read("limit", "must be a number from 1 to 1000", |text| text.parse().ok().and_then(Limit::new));
-        let offset = self.0.read("offset", "must be a number from 0 to 4294967295", |text| text.parse().ok());
+            self.0.read("limit", "must be a number from 1 to 1000", |text| whole_number(text).and_then(Limit::new));
+        let offset = self.0.read("offset", "must be a number from 0 to 4294967295", whole_number);
         let cursor = self.0.read("cursor", "must be the next_cursor of a list", |text| text.parse::<Cursor>().ok());
         let page = PageRequest::first(limit.unwrap_or_default());
         let page = match (offset, cursor) {

@@ -1,7 +1,7 @@
 //! Refuses what a web page can make a browser send to a service that trusts its network: requests under a name that the
 //! page's owner bound to our address, and changes on behalf of pages of other origins.
 
-use crate::{AllowedHosts, AllowedOrigins, Problem, middleware::checked};
+use crate::{AllowedHosts, AllowedOrigins, Problem, middleware::checked, whole_number};
 use actix_web::{
     Error,
     body::BoxBody,
@@ -54,6 +54,9 @@ impl BrowserGuard {
         }
         // A target in absolute form names a host too, and a server may go by either.
         for authority in named.iter().chain(request.uri().authority()) {
+            if !has_port(authority.as_str(), authority) {
+                return Err(malformed_host("the target must name a host, optionally with a port"));
+            }
             if !hosts.allow(authority) {
                 let title = "The service does not answer under this host";
                 let detail = format!(
@@ -109,8 +112,15 @@ fn host_of(headers: &HeaderMap) -> Result<Option<Authority>, Problem> {
     if hosts.next().is_some() {
         return Err(malformed_host("the header Host must be given once"));
     }
-    let authority = host.to_str().ok().filter(|text| !text.contains('@')).and_then(|text| text.parse().ok());
+    let text = host.to_str().ok().filter(|text| !text.contains('@'));
+    let authority = text.and_then(|text| text.parse().ok().filter(|authority| has_port(text, authority)));
     authority.map(Some).ok_or_else(|| malformed_host("the header Host must be a host, optionally with a port"))
+}
+
+/// Whether what follows the host is a port, or nothing: the type also holds ports that there cannot be, and then names none.
+fn has_port(text: &str, authority: &Authority) -> bool {
+    let port = text.get(authority.host().len()..).map(|rest| rest.strip_prefix(':').unwrap_or(rest));
+    port.is_some_and(|port| port.is_empty() || whole_number::<u16>(port).is_some())
 }
 
 fn malformed_host(detail: &str) -> Problem {
@@ -166,7 +176,18 @@ mod tests {
         assert_eq!(ask("/", &[("host", "PLAY.example.")]), 200);
         assert_eq!(ask("/", &[("host", "evil.example")]), 421);
         assert_eq!(ask("/", &[]), 400);
-        for host in ["", "a b", "user@127.0.0.1", "127.0.0.1/x", "\u{fc}"] {
+        for host in ["127.0.0.1:", "127.0.0.1:65535", "[::ffff:127.0.0.1]:0"] {
+            assert_eq!(ask("/", &[("host", host)]), 200, "{host:?}");
+        }
+        let no_port = [
+            "127.0.0.1:65536",
+            "127.0.0.1:99999999999",
+            "127.0.0.1:x",
+            "[::1]:65536",
+            "127.0.0.1:+80",
+            "127.0.0.1:8 0",
+        ];
+        for host in ["", "a b", "user@127.0.0.1", "127.0.0.1/x", "\u{fc}"].into_iter().chain(no_port) {
             assert_eq!(ask("/", &[("host", host)]), 400, "{host:?}");
         }
         assert_eq!(ask("/", &[("host", "127.0.0.1"), ("host", "127.0.0.1")]), 400);

@@ -67,6 +67,6 @@ pub use hosts::{AllowedHosts, HostNames, InvalidHost};
 pub use kept_bodies::KeptBodies;
 pub use middleware::{Admission, CompressedAnswers, HttpMetrics, LongAnswers, RequestLimit, Unauthorized};
 pub use problem::{FieldError, Problem, ProblemBody, ProblemTypes};
-pub use query::QueryParameters;
+pub use query::{QueryParameters, whole_number};
 pub use schema::inline_parts;
 pub use tokens::{AcceptedTokens, FollowedToken, InvalidTokens};

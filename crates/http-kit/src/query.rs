@@ -7,6 +7,13 @@ use url::form_urlencoded;
 /// Maximum number of faults in one problem. A query string has room for thousands, and the others are counted.
 const MAX_FAULTS: usize = 100;
 
+/// A whole number in decimal digits, perhaps behind a minus; `None` for `+5`, which the parser of Rust also takes.
+#[must_use]
+pub fn whole_number<T: FromStr>(text: &str) -> Option<T> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    digits.starts_with(|first: char| first.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
 /// The parameters of a query string that are not read yet, and the faults found so far.
 ///
 /// ```
@@ -93,7 +100,7 @@ impl QueryParameters {
     /// A whole number in this range.
     pub fn number<T: FromStr + PartialOrd + Display>(&mut self, name: &str, range: RangeInclusive<T>) -> Option<T> {
         let wanted = format!("must be a whole number from {} to {}", range.start(), range.end());
-        self.read(name, &wanted, |text| text.parse().ok().filter(|number| range.contains(number)))
+        self.read(name, &wanted, |text| whole_number(text).filter(|number| range.contains(number)))
     }
 
     /// Adds a fault.
@@ -138,6 +145,19 @@ impl QueryParameters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_has_digits_alone() {
+        for (text, expected) in [("0", Some(0)), ("007", Some(7)), ("-5", Some(-5)), ("2147483648", None)] {
+            assert_eq!(whole_number::<i32>(text), expected, "{text}");
+        }
+        for text in ["", "+5", "-", "-+5", "--5", " 5", "5 ", "5.0", "1e3", "٣"] {
+            assert_eq!(whole_number::<i32>(text), None, "{text}");
+        }
+        let mut parameters = QueryParameters::of("limit=%2B5");
+        assert_eq!(parameters.number("limit", 1..=1000), None);
+        assert!(parameters.finish().is_err());
+    }
 
     /// The fields at fault with their reasons.
     fn faults(parameters: QueryParameters) -> Vec<(String, String)> {

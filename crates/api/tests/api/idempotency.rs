@@ -414,3 +414,17 @@ async fn a_repeat_of_a_deletion_says_that_it_is_one_also_when_the_row_was_restor
         assert_eq!(client.get(&row).await.status, 200, "the repeat deleted it again");
     }
 }
+
+#[actix_web::test]
+async fn a_key_belongs_to_a_path_however_it_is_spelled() {
+    let client = Client::new().uncompared();
+    let headers = [("idempotency-key", "spelled")];
+    let body = json!({ "name": "Torormir", "user_id": USER });
+    let first = client.json("POST", CHARACTERS, &headers, &body).await;
+    assert_eq!((first.status, first.header("idempotency-replayed")), (201, None));
+    for spelled in ["/api/v2/char%61cters", "/%61pi/v2/characters", "/api/v%32/%63haracters"] {
+        let again = client.json("POST", spelled, &headers, &body).await;
+        assert_eq!((again.status, again.header("idempotency-replayed")), (201, Some("true")), "{spelled}");
+        assert_eq!(again.json()["id"], first.json()["id"], "{spelled}");
+    }
+}

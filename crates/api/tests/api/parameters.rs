@@ -222,3 +222,24 @@ async fn an_achievement_of_the_same_title_is_found_in_any_spelling_that_a_reader
     let other = client.json("POST", &achievements, &[], &json!({ "title": "caf\u{e9} OWNER" })).await;
     assert_eq!(other.status, 201, "{}", other.text);
 }
+
+#[actix_web::test]
+async fn a_number_with_a_plus_is_none() {
+    let client = Client::new();
+    for parameter in ["limit", "offset"] {
+        for text in ["%2B5", "+5", "%2B0"] {
+            client.get(&format!("{CHARACTERS}?{parameter}={text}")).await.is_invalid(&[parameter]);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_body_of_two_media_types_is_of_none() {
+    let client = Client::new();
+    let body = json!({ "name": "x", "user_id": USER }).to_string().into_bytes();
+    let json = ("content-type", "application/json");
+    for other in [json, ("content-type", "text/plain")] {
+        let answer = client.send("POST", CHARACTERS, &[json, other], Some(body.clone())).await;
+        answer.is_problem(415, "unsupported-media-type");
+    }
+}
