@@ -19,7 +19,7 @@ use std::{
     net::TcpListener,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicU16, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -616,11 +616,11 @@ async fn every_request_needs_one_of_the_tokens() {
 
 /// An instance that reports its name, what it received, and how often it was asked.
 async fn instance(name: &'static str) -> (String, Arc<AtomicUsize>, ServerHandle) {
-    instance_that_is(Arc::new(AtomicBool::new(true)), name).await
+    instance_that_is(Arc::new(AtomicU16::new(200)), name).await
 }
 
-/// The same, which reports itself ready as long as `ready` says so.
-async fn instance_that_is(ready: Arc<AtomicBool>, name: &'static str) -> (String, Arc<AtomicUsize>, ServerHandle) {
+/// The same, which answers with this status when it is asked whether it is ready.
+async fn instance_that_is(ready: Arc<AtomicU16>, name: &'static str) -> (String, Arc<AtomicUsize>, ServerHandle) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -631,10 +631,8 @@ async fn instance_that_is(ready: Arc<AtomicBool>, name: &'static str) -> (String
             let (counted, ready) = (Arc::clone(&counted), Arc::clone(&ready));
             async move {
                 if request.path() == "/health/ready" {
-                    return match ready.load(Ordering::SeqCst) {
-                        true => actix_web::HttpResponse::Ok().finish(),
-                        false => actix_web::HttpResponse::ServiceUnavailable().finish(),
-                    };
+                    let status = actix_web::http::StatusCode::from_u16(ready.load(Ordering::SeqCst)).unwrap();
+                    return actix_web::HttpResponse::build(status).finish();
                 }
                 counted.fetch_add(1, Ordering::SeqCst);
                 let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
@@ -819,7 +817,7 @@ async fn requests_are_spread_and_an_instance_that_refuses_connections_costs_no_r
 
 #[actix_web::test]
 async fn an_instance_that_is_not_ready_receives_no_request_unless_all_are_unready() {
-    let ready = [false, true].map(|ready| Arc::new(AtomicBool::new(ready)));
+    let ready = [503, 200].map(|status| Arc::new(AtomicU16::new(status)));
     let (first, first_asked, first_handle) = instance_that_is(Arc::clone(&ready[0]), "first").await;
     let (second, second_asked, second_handle) = instance_that_is(Arc::clone(&ready[1]), "second").await;
     let asked = || [&first_asked, &second_asked].map(|asked| asked.load(Ordering::SeqCst));
@@ -849,7 +847,8 @@ async fn an_instance_that_is_not_ready_receives_no_request_unless_all_are_unread
         request().await;
     }
     assert_eq!(asked(), [0, 10]);
-    ready[1].store(false, Ordering::SeqCst);
+    // As a port with TLS answers.
+    ready[1].store(400, Ordering::SeqCst);
     becomes([false, false]).await;
     // More than a probe of each would hide, if a reply ended it.
     for _ in 0..100 {
@@ -858,7 +857,7 @@ async fn an_instance_that_is_not_ready_receives_no_request_unless_all_are_unread
     }
     let [of_first, of_second] = asked();
     assert!(of_first > 0 && of_second > 10, "{of_first} {of_second}");
-    ready[0].store(true, Ordering::SeqCst);
+    ready[0].store(200, Ordering::SeqCst);
     becomes([true, false]).await;
     let before = asked();
     for _ in 0..10 {

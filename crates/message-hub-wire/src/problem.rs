@@ -4,6 +4,9 @@ use character_message_hub::{Applied, ErrorKind, HubError};
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 use std::time::Duration;
 
+/// The code of a port with TLS.
+const TLS_REQUIRED: &str = "tls-required";
+
 /// The codes of problems that are about HTTP or about an operator's request, beside those of the port.
 pub const HTTP_CODES: &[&str] =
     &["malformed", "no-such-path", "method-not-allowed", "request-timeout", "unsupported-media-type", "unsupported"];
@@ -127,8 +130,10 @@ impl Failure {
     #[must_use]
     pub fn of_status(self, status: u16, operation: &'static str) -> HubError {
         let retry_after = self.retry_after_ms.map(Duration::from_millis);
+        let is_before_tls = self.code.as_deref() == Some(TLS_REQUIRED);
         let kind = match self.code.as_deref() {
-            Some("unavailable") => ErrorKind::Unavailable { retry_after },
+            // A port with TLS answers so to a request without it, which has not reached the hub.
+            Some("unavailable" | TLS_REQUIRED) => ErrorKind::Unavailable { retry_after },
             Some("timeout") => ErrorKind::Timeout,
             Some("no-responder") => ErrorKind::NoResponder,
             Some("full") => ErrorKind::Full,
@@ -147,7 +152,7 @@ impl Failure {
         if let Some(detail) = self.detail {
             error = error.with_detail(detail);
         }
-        match self.certainly_not_applied {
+        match self.certainly_not_applied.or(is_before_tls.then_some(true)) {
             Some(true) => error.with_applied(Applied::No),
             Some(false) => error.with_applied(Applied::Unknown),
             None => error,
@@ -216,6 +221,14 @@ mod tests {
         let error = problem.into_error(429, "hub.publish");
         assert_eq!(error.kind(), &ErrorKind::Unavailable { retry_after: Some(Duration::from_millis(10)) });
         assert!(!error.certainly_not_applied());
+    }
+
+    #[test]
+    fn a_port_with_tls_is_unavailable_without_it_and_has_done_nothing() {
+        let problem: ProblemBody = serde_json::from_str(r#"{"code": "tls-required"}"#).expect("readable");
+        let error = problem.into_error(400, "hub.publish");
+        assert_eq!(error.kind(), &ErrorKind::Unavailable { retry_after: None });
+        assert!(error.certainly_not_applied());
     }
 
     #[test]

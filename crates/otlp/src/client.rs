@@ -87,6 +87,9 @@ pub enum OtlpError {
     /// The collector refused the data.
     #[error("the collector answered {0}")]
     Refused(u16),
+    /// The collector at an address with `http://` answered 400, as ports with TLS do.
+    #[error("the collector answered 400; many ports with TLS do so: the address probably needs https://")]
+    RefusedPlain,
     /// The runtime of the client has ended.
     #[error("the runtime of the client has ended")]
     Ended,
@@ -134,7 +137,11 @@ impl OtlpClient {
         // The request sets a timer when it is begun, which it can do within the runtime alone.
         let answer = self.runtime.spawn(async move { request.send().await }).await.map_err(|_| OtlpError::Ended)?;
         let status = answer.map_err(|error| OtlpError::Unreachable(Box::new(error.without_url())))?.status();
-        if status.is_success() { Ok(()) } else { Err(OtlpError::Refused(status.as_u16())) }
+        match status.as_u16() {
+            _ if status.is_success() => Ok(()),
+            400 if self.config.endpoint.scheme() == "http" => Err(OtlpError::RefusedPlain),
+            status => Err(OtlpError::Refused(status)),
+        }
     }
 
     /// The `Resource`.

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize, de::IntoDeserializer};
 use std::time::Duration;
 use uuid::Uuid;
 
+/// What a port with TLS answers to a request without it, which has not reached the storage.
+const TLS_REQUIRED: &str = "tls-required";
+
 /// A failure, as `application/problem+json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Problem {
@@ -135,6 +138,7 @@ impl Problem {
     #[must_use]
     pub fn into_error(self, operation: &'static str) -> StorageError {
         let retry_after = self.retry_after_ms.map(Duration::from_millis);
+        let is_before_tls = self.code == TLS_REQUIRED;
         let kind = match (self.code.as_str(), self.expected_revision, self.actual_revision) {
             ("not-found", ..) => ErrorKind::NotFound,
             ("conflict", Some(expected), Some(actual)) => ErrorKind::Conflict { expected, actual },
@@ -156,13 +160,14 @@ impl Problem {
                 ErrorKind::Invalid(Violations::one("body", reason))
             }
             (registry::UNSUPPORTED_MEDIA_TYPE, ..) => ErrorKind::Unsupported,
+            (TLS_REQUIRED, ..) => ErrorKind::Unavailable { retry_after },
             _ => kind_for_status(self.status, retry_after),
         };
         let mut error = StorageError::new(kind, operation);
         if let Some(detail) = self.detail {
             error = error.with_detail(detail);
         }
-        if let Some(certainly) = self.certainly_not_applied {
+        if let Some(certainly) = self.certainly_not_applied.or(is_before_tls.then_some(true)) {
             error = error.with_applied(if certainly { Applied::No } else { Applied::Unknown });
         }
         if let Some(advice) = self.retry {
@@ -316,6 +321,14 @@ mod tests {
         let error = serde_json::from_str::<Problem>(text).expect("readable").into_error("commit");
         assert_eq!(error.kind(), &ErrorKind::RateLimited { retry_after: Some(Duration::from_millis(10)) });
         assert_eq!(error.entity(), None);
+    }
+
+    #[test]
+    fn a_port_with_tls_is_unavailable_without_it_and_has_done_nothing() {
+        let text = r#"{"code": "tls-required", "status": 400, "title": "t", "type": "t", "detail": "needs https://"}"#;
+        let error = serde_json::from_str::<Problem>(text).expect("readable").into_error("commit");
+        assert_eq!(error.kind(), &ErrorKind::Unavailable { retry_after: None });
+        assert!(error.certainly_not_applied() && error.detail() == Some("needs https://"));
     }
 
     #[test]

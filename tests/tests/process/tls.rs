@@ -18,7 +18,11 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
-use tokio::time::sleep;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::sleep,
+};
 
 const LOCAL: [&str; 2] = ["DNS:localhost", "IP:127.0.0.1"];
 const LIMIT: Duration = Duration::from_secs(30);
@@ -156,7 +160,8 @@ async fn every_listener_has_tls_and_only_clients_with_a_certificate_are_served_b
     let suspicious = certificates.trusting(&certificates.other, Some(&certificates.client));
     let error = try_send(suspicious.get(https(&service, "/health/live"))).await.unwrap_err();
     assert!(chain(&error).contains("UnknownIssuer"), "{}", chain(&error));
-    assert!(try_send(known.get(format!("http://{}/health/live", service.address()))).await.is_err());
+    let plain = try_send(known.get(format!("http://{}/health/live", service.address()))).await.unwrap();
+    assert_eq!((plain.status, &plain.body["code"]), (400, &"tls-required".into()), "{plain:?}");
     let metrics = try_send(known.get(https(&service, "/metrics"))).await.unwrap().body.to_string();
     assert!(metrics.contains("http_server_connections_ended_total{reason=\\\"tls_failed\\\"}"), "{metrics}");
     let failed = "http_server_connections_ended_total{reason=\"tls_failed\"}";
@@ -164,6 +169,59 @@ async fn every_listener_has_tls_and_only_clients_with_a_certificate_are_served_b
     until(LIMIT, "a failed handshake is counted", || known.get(https(&service, "/metrics")), is_counted).await;
     assert!(metrics.contains("tls_certificate_expiry_timestamp_seconds{certificate=\\\"server\\\"}"), "{metrics}");
     assert_eq!(service.terminate(), 0);
+}
+
+/// What a port answers to these bytes until it ends the connection.
+async fn answered(address: &str, sent: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The port may end the connection before all of it is sent.
+    let _ = stream.write_all(sent).await;
+    let mut answer = Vec::new();
+    let ended = tokio::time::timeout(LIMIT, stream.read_to_end(&mut answer)).await;
+    ended.unwrap().unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plain_http_at_a_port_with_tls_is_answered_that_it_needs_https() {
+    let certificates = Certificates::new();
+    let (health, admin) = (format!("127.0.0.1:{}", free_port()), format!("127.0.0.1:{}", free_port()));
+    let service = certificates
+        .serve(storage())
+        .env("HEALTH_ADDR", &health)
+        .env("ADMIN_ADDR", &admin)
+        .env("CLIENT_TIMEOUT_SECS", "2")
+        .spawn();
+    up(&service, &certificates.client()).await;
+    let large = [&b"POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n"[..], &[b'x'; 100_000]].concat();
+    let requests: [&[u8]; 4] =
+        [b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"g", &large];
+    let main = service.address().to_string();
+    for address in [&main, &health, &admin] {
+        for request in requests {
+            let answer = String::from_utf8(answered(address, request).await).unwrap();
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"), "{head}");
+            let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+            assert_eq!((problem["code"].as_str(), problem["status"].as_u64()), (Some("tls-required"), Some(400)));
+            assert!(problem["detail"].as_str().unwrap().contains("needs https://"), "{body}");
+        }
+        // Anything else is answered in TLS, by an alert.
+        assert_eq!(answered(address, b"\x00\x01\x02\x03\x04\x05").await.first(), Some(&21));
+    }
+    // Its client does not close its side.
+    let mut silent = TcpStream::connect(&main).await.unwrap();
+    silent.write_all(b"G").await.unwrap();
+    let metrics = || certificates.client().get(https(&service, "/metrics"));
+    until(LIMIT, "only the connection that asks is open", metrics, |answer| {
+        answer.metric("http_server_connections") == Some(1_u64)
+    })
+    .await;
+    let ended = metrics().send().await.unwrap().text().await.unwrap();
+    let failed =
+        ended.lines().find(|line| line.starts_with("http_server_connections_ended_total{reason=\"tls_failed\"}"));
+    assert!(failed.is_some_and(|line| !line.ends_with(" 0")), "{ended}");
+    assert!(service.output().contains("answered a request without TLS"), "{}", service.output());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

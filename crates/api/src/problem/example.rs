@@ -14,7 +14,7 @@ pub(crate) fn example(kind: &ProblemKind) -> Value {
     }
     match kind.code {
         // No path is known.
-        "head-timeout" | "malformed-request" => {
+        "head-timeout" | "malformed-request" | "tls-required" => {
             drop(body.as_object_mut().and_then(|members| members.remove("instance")))
         }
         "invalid" => body["errors"] = json!([{ "field": "name", "reason": "is required" }]),

@@ -93,6 +93,16 @@ pub const PROBLEMS: &[ProblemKind] = &[
         ],
     ),
     kind(
+        400,
+        "tls-required",
+        "The port speaks TLS, and the request came without it",
+        [
+            "The request was sent without TLS to a port with TLS, so the service did nothing.",
+            "Begin the address with `https://`.",
+            "the address needs https:// in the place of http://",
+        ],
+    ),
+    kind(
         403,
         "foreign-origin",
         "A web page of another origin may not change anything",

@@ -101,6 +101,11 @@ impl Connection {
         self.all.head_patience()
     }
 
+    /// How long a client may take to read the last answer and to close its side.
+    pub(super) fn disconnect_patience(&self) -> Duration {
+        self.all.limits.disconnect()
+    }
+
     /// The TLS handshake is done, and the first head is waited for.
     pub(super) fn handshake_ends(&self) {
         self.waiting.set(Waiting::Head(Instant::now() + AFTER_ACTIX));

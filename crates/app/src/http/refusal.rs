@@ -1,5 +1,5 @@
-//! What actix-http answers by itself, as problem documents: requests that it cannot read, and heads that do not arrive. It has no
-//! hook for these answers, so they are recognised on their way to the socket.
+//! Problem documents for what does not reach the service. What actix-http answers by itself, to requests that it cannot read and
+//! heads that do not arrive, is recognised on its way to the socket, because actix-http has no hook for it.
 
 use character_http_kit::ProblemTypes;
 use serde_json::json;
@@ -9,6 +9,8 @@ use uuid::Uuid;
 /// The longest answer that actix-http makes by itself, in bytes.
 const LONGEST: usize = 512;
 const END_OF_HEAD: &str = "\r\n\r\n";
+/// The clients of the services know this code, and take the service for unavailable.
+const TLS_REQUIRED: &str = "tls-required";
 
 /// An answer in place of one without a body, on its way to the socket.
 #[derive(Debug)]
@@ -51,14 +53,35 @@ impl EarlyRefusal {
         if !is_bare || !is_empty {
             return None;
         }
+        let headers: Vec<&str> = headers.into_iter().filter(|line| !is(line, "content-length")).collect();
+        let number = status.get(..3)?.parse::<u16>().ok()?;
+        Some(Self::of((status, number), &headers, (code, title, detail), types))
+    }
+
+    /// The answer to a request without TLS at a port with TLS.
+    pub(super) fn without_tls(types: ProblemTypes) -> Self {
+        let problem = (
+            TLS_REQUIRED,
+            "The port speaks TLS, and the request came without it",
+            "the address needs https:// in the place of http://",
+        );
+        Self::of(("400 Bad Request", 400), &["connection: close"], problem, types)
+    }
+
+    fn of(
+        (status, number): (&str, u16),
+        headers: &[&str],
+        (code, title, detail): (&str, &str, &str),
+        types: ProblemTypes,
+    ) -> Self {
         let request_id = Uuid::now_v7();
         let body = json!({
-            "type": types.uri(code), "title": title, "status": status.get(..3)?.parse::<u16>().ok()?, "code": code,
-            "detail": detail, "request_id": request_id,
+            "type": types.uri(code), "title": title, "status": number, "code": code, "detail": detail,
+            "request_id": request_id,
         })
         .to_string();
         let mut answer = format!("HTTP/1.1 {status}\r\n");
-        for line in headers.into_iter().filter(|line| !is(line, "content-length")) {
+        for line in headers {
             answer.push_str(line);
             answer.push_str("\r\n");
         }
@@ -67,7 +90,7 @@ impl EarlyRefusal {
              x-request-id: {request_id}{END_OF_HEAD}{body}",
             body.len()
         ));
-        Some(Self { request_id, bytes: answer.into_bytes(), written: 0 })
+        Self { request_id, bytes: answer.into_bytes(), written: 0 }
     }
 
     /// What is not written yet.

@@ -3,6 +3,7 @@
 use super::{
     connection::{Connection, OpenConnection},
     connections::Connections,
+    refusal::EarlyRefusal,
     stream::GuardedStream,
 };
 use actix_http::error::DispatchError;
@@ -16,11 +17,14 @@ use std::{
     task::{Context, Poll},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::TcpStream,
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+/// How much of a request without TLS is read, in bytes: its head, and what follows until the client has the answer.
+const MOST_OF_PLAIN_HTTP: u64 = 256 * 1024;
 
 /// The TLS of a listener.
 #[derive(Clone, Debug)]
@@ -49,11 +53,23 @@ pub(super) async fn accepted(
     let Some(ListenerTls { tls, clients }) = tls else {
         return Ok(GuardedStream::new(ClientSocket::Plain(stream), connection));
     };
-    let handshake = TlsAcceptor::from(tls.config(clients)).accept(stream);
+    let handshake = async {
+        if begins_as_plain_http(&stream).await? {
+            return Ok::<_, io::Error>(ClientSocket::Plain(stream));
+        }
+        let stream = TlsAcceptor::from(tls.config(clients)).accept(stream).await?;
+        Ok(ClientSocket::Tls(Box::new(stream)))
+    };
     match timeout(connection.handshake_patience(), handshake).await {
+        Ok(Ok(ClientSocket::Plain(stream))) => {
+            connection.handshake_failed();
+            // How it ends makes no difference: the client has its answer, or is gone.
+            let _ = timeout(connection.disconnect_patience(), refuse_plain_http(stream, &connection)).await;
+            Err(DispatchError::Io(io::ErrorKind::InvalidData.into()))
+        }
         Ok(Ok(stream)) => {
             connection.handshake_ends();
-            Ok(GuardedStream::new(ClientSocket::Tls(Box::new(stream)), connection))
+            Ok(GuardedStream::new(stream, connection))
         }
         Ok(Err(error)) => {
             // A probe of a load balancer opens a connection and closes it again.
@@ -70,6 +86,27 @@ pub(super) async fn accepted(
             Err(DispatchError::SlowRequestTimeout)
         }
     }
+}
+
+/// Whether the client sends a request of HTTP without TLS: its method begins with a letter, which no record of TLS does.
+async fn begins_as_plain_http(stream: &TcpStream) -> io::Result<bool> {
+    let mut first = [0];
+    match stream.peek(&mut first).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(first[0].is_ascii_alphabetic()),
+    }
+}
+
+/// Answers a request without TLS, and ends the connection. What the client has sent is read, because the system would otherwise
+/// reset the connection and drop the answer.
+async fn refuse_plain_http(mut stream: TcpStream, connection: &Connection) -> io::Result<()> {
+    let refusal = EarlyRefusal::without_tls(connection.problem_types());
+    stream.write_all(refusal.rest()).await?;
+    stream.shutdown().await?;
+    let request_id = refusal.request_id;
+    tracing::info!(target: "access", status = 400, %request_id, "answered a request without TLS");
+    let mut sent = stream.take(MOST_OF_PLAIN_HTTP);
+    tokio::io::copy(&mut sent, &mut tokio::io::sink()).await.map(drop)
 }
 
 impl ClientSocket {

@@ -249,6 +249,10 @@ impl Router {
     async fn probe(&self, instance: Arc<Instance>) {
         let url = format!("{}{HEALTH}", instance.url.as_str());
         match self.client.get(url).timeout(PROBE_TIMEOUT).send().await {
+            // So answers a port with TLS to a request without it.
+            Ok(response) if response.status().as_u16() == 400 => {
+                self.set_unready(&instance, "400; a port with TLS answers so to http://");
+            }
             Ok(response) if response.status().as_u16() < 500 => instance.became_ready(),
             Ok(response) => self.set_unready(&instance, response.status().as_str()),
             Err(error) if error.is_timeout() && !error.is_connect() => {

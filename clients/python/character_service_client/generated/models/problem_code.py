@@ -48,6 +48,7 @@ class ProblemCode(StrEnum):
     STORAGE_TIMEOUT = "storage-timeout"
     STORAGE_UNAVAILABLE = "storage-unavailable"
     STORAGE_UNSUPPORTED = "storage-unsupported"
+    TLS_REQUIRED = "tls-required"
     TOO_MANY_ATTUNED = "too-many-attuned"
     TOO_MANY_COINS = "too-many-coins"
     TOO_MANY_ROWS = "too-many-rows"
