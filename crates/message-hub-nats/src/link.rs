@@ -34,6 +34,11 @@ const FORCE_PAUSE: Duration = Duration::from_secs(5);
 /// The number of commands that wait for the socket. More calls wait for a place, each within its timeout.
 const COMMANDS: usize = 8_192;
 
+/// What the library reports of a server that has sent nothing.
+const TIMED_OUT: &str = "timed out";
+/// What that, or no report of the first connection, may mean. A server with `handshake_first` waits for TLS before it sends anything.
+const SILENT: &str = "the server has sent nothing; a firewall may be in between, or NATS has handshake_first, which must be auto or false";
+
 /// The state of the connection.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
@@ -89,7 +94,9 @@ impl Attempts {
             ([], Some(reason)) => reason.to_owned(),
             (servers, _) => servers.iter().map(cause).collect::<Vec<_>>().join("; "),
         };
-        let mistake = tls_of_one_side(&causes).map(|mistake| format!(" ({mistake})")).unwrap_or_default();
+        let is_silent = causes.contains(TIMED_OUT) && !causes.contains(SILENT);
+        let mistake = tls_of_one_side(&causes).or_else(|| is_silent.then_some(SILENT));
+        let mistake = mistake.map(|mistake| format!(" ({mistake})")).unwrap_or_default();
         format!("there is no connection to NATS: {}{mistake}", redacted_text(&causes))
     }
 
@@ -248,7 +255,9 @@ impl Link {
     }
 
     fn unavailable(&self, operation: &'static str) -> HubError {
-        let detail = self.attempts.absence(self.state.borrow().reason.as_deref());
+        let state = self.state.borrow();
+        let first = (state.epoch == 0).then_some(SILENT);
+        let detail = self.attempts.absence(state.reason.as_deref().or(first));
         HubError::new(ErrorKind::Unavailable { retry_after: None }, operation).with_detail(detail)
     }
 

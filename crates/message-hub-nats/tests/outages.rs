@@ -10,9 +10,13 @@ use character_message_hub_nats::{Credentials, NatsHub, NatsHubConfig};
 use character_message_hub_testkit::sample::{filtered, hasty, message, message_of_size, messages, subscription};
 use character_tests::{NatsCluster, NatsRelease, NatsServer};
 use futures_util::future::join_all;
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 use support::{LIMIT, connected, publish_all, separate, spread, until, works};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    io::AsyncReadExt as _,
+    net::TcpListener,
+    time::{Instant, timeout},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -51,6 +55,38 @@ async fn each_server_that_cannot_be_reached_is_named_with_its_cause_and_without_
         hub.probe().await.unwrap_err().detail() == Some("there is no connection to NATS: nats.invalid:4222: DNS error")
     })
     .await;
+}
+
+/// A server of NATS with `handshake_first`: it waits for TLS for this long, and sends nothing before that.
+async fn waits_for_tls_first(patience: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move { drop(timeout(patience, client.read(&mut [0; 64])).await) });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_server_that_waits_for_tls_before_it_sends_anything_is_named_as_the_probable_mistake() {
+    for (patience, connect_timeout) in [(SECOND / 5, SECOND), (SECOND, SECOND / 5)] {
+        let address = waits_for_tls_first(patience).await;
+        let config = NatsHubConfig { connect_timeout, ..NatsHubConfig::new(format!("nats://{address}")) };
+        let hub = NatsHub::connect(config).await.unwrap();
+        // Before an attempt has failed, and afterwards.
+        let mut causes = BTreeSet::new();
+        until("both causes are known", async || {
+            let error = hub.probe().await.unwrap_err();
+            let detail = error.detail().unwrap_or_default().to_owned();
+            assert!(detail.contains("handshake_first") && detail.contains("auto or false"), "{detail}");
+            causes.insert(detail);
+            causes.iter().any(|detail| detail.contains("INFO") || detail.contains("timed out"))
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
