@@ -9,6 +9,8 @@ mod aggregate;
 mod clients;
 #[path = "documentation/generated.rs"]
 mod generated;
+#[path = "documentation/names.rs"]
+mod names;
 #[path = "documentation/pages.rs"]
 mod pages;
 #[path = "documentation/released.rs"]
