@@ -103,7 +103,7 @@ impl Work for Verify {
     async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
         let dialect = session.dialect();
         let detail = if session.query(dialect.find_table("schema_migrations")).await?.is_empty() {
-            "this is no database of the service, or one that was never started".to_owned()
+            "the database has no tables of the service: the first start and the command migrate make them".to_owned()
         } else {
             match missing(session).await?.first() {
                 None => return Ok(()),

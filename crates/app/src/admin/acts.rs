@@ -123,7 +123,7 @@ pub(crate) async fn drop_from_cache(
             "everything".to_owned()
         }
     };
-    log(&request, &format!("{what} was dropped from the cache"));
+    log(&request, &format!("dropped from the cache: {what}"));
     Ok(HttpResponse::NoContent().finish())
 }
 
