@@ -34,6 +34,11 @@ pub(crate) trait Session: Send {
         self.query_all(statements)
     }
 
+    /// Whether the transaction was committed, or may have been.
+    fn may_have_committed(&self) -> bool {
+        false
+    }
+
     /// Runs several statements without parameters from one text.
     fn run_script(&mut self, sql: &str) -> impl Future<Output = Result<(), Fault>> + Send;
 

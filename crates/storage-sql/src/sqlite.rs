@@ -19,9 +19,7 @@ use crate::{
     sql::sql,
 };
 use character_storage_port::{Applied, Result, SNAPSHOT, SnapshotStream, StorageError};
-use connection::{
-    TemporaryData, connection, create_private, mode_of_existing, reading_connections, writing_connection,
-};
+use connection::{connection, create_private, mode_of_existing, reading_connections, writing_connection};
 use fault::fault;
 use group::Waiting;
 use rows::{Stopped, every_row};
@@ -182,18 +180,7 @@ impl Sqlite {
 
     /// Runs a change of the schema in a transaction, however long it takes.
     pub(crate) async fn migrate<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
-        // An index of a large table is sorted on its way.
-        self.keep_temporary_data(TemporaryData::OnDisk, operation).await?;
-        let outcome = self.change(operation, work, Patience::Unbounded).await;
-        self.keep_temporary_data(TemporaryData::InMemory, operation).await?;
-        outcome
-    }
-
-    async fn keep_temporary_data(&self, place: TemporaryData, operation: &'static str) -> Result<()> {
-        let job = move |connection: &mut Connection| {
-            connection.execute_batch(place.command()).map_err(|error| fault(error).into_error(operation, Applied::No))
-        };
-        self.run_on(&self.writer, operation, job).await
+        self.change(operation, work, Patience::Unbounded).await
     }
 
     async fn change<W: Work>(&self, operation: &'static str, work: W, patience: Patience) -> Result<W::Output> {

@@ -64,7 +64,7 @@ impl CommitGroup {
         self.items.iter().map(|_| None).collect()
     }
 
-    /// What is tried next; unless it says otherwise, nothing more afterwards.
+    /// What is tried now. Afterwards nothing is, unless a group that is repeated sets it.
     fn next(&self) -> Next {
         std::mem::replace(&mut *self.next.lock().unwrap_or_else(PoisonError::into_inner), Next::None)
     }
@@ -103,6 +103,10 @@ impl CommitGroup {
             let outcome = item.outcome(written);
             entries.push(item.entry(&outcome, &changes, entries.len())?);
             outcomes.push((outcome, changes));
+        }
+        if !partly.is_empty() && !without.is_empty() {
+            // It was repeated once.
+            return Ok(self.none());
         }
         if !partly.is_empty() {
             *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Next::Without(partly);
@@ -159,6 +163,8 @@ impl Work for CommitGroup {
             Next::None => return Ok(self.none()),
         };
         match self.apply(session, &without).await {
+            // The group may be durable, so that its callers get what is known of it and none is tried again.
+            outcome if session.may_have_committed() => outcome,
             Err(Fault::Refused(error)) if error.certainly_not_applied() => Ok(self.none()),
             Err(fault) if fault.may_be_of_one_item() => Ok(self.none()),
             outcome => outcome,

@@ -21,7 +21,7 @@ enum Shape {
     Update { table: &'static str, from: Lifecycle, old: Old, is_expected: bool, assignments: usize },
 }
 
-/// The texts, each made once. There are no more than some for each kind of row.
+/// The texts, each made once: at most 9 for each kind of row and engine.
 static TEXTS: LazyLock<RwLock<HashMap<Shape, &'static str>>> = LazyLock::new(RwLock::default);
 
 fn text_of(shape: Shape, make: impl FnOnce() -> String) -> &'static str {

@@ -188,6 +188,10 @@ impl Session for PostgresSession<'_> {
         self.run(statements, End::Commit).await
     }
 
+    fn may_have_committed(&self) -> bool {
+        self.transaction.is_some_and(|(_, committing)| committing.load(Ordering::Relaxed))
+    }
+
     async fn run_script(&mut self, sql: &str) -> Result<(), Fault> {
         if let Some((begin, _)) = self.transaction.filter(|_| self.stage == Stage::NotBegun) {
             self.stage = Stage::Begun;

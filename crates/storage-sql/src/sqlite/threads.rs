@@ -2,7 +2,7 @@
 
 use super::{
     LastWrite, OPEN,
-    connection::close,
+    connection::{TemporaryData, close},
     group::{self, Change, roll_back},
 };
 use crate::call::Call;
@@ -50,6 +50,13 @@ pub(super) fn run(
     Ok(sender)
 }
 
+/// Where it stays when that fails makes a change slower, or larger in memory, and never wrong.
+fn keep_temporary_data(connection: &Connection, place: TemporaryData) {
+    if let Err(error) = connection.execute_batch(place.command()) {
+        tracing::warn!(error = %redacted(&error), ?place, "SQLite keeps its temporary data elsewhere");
+    }
+}
+
 fn serve(mut connection: Connection, receiver: &Mutex<mpsc::Receiver<Order>>, last: &Mutex<LastWrite>) {
     let queue = || receiver.lock().unwrap_or_else(PoisonError::into_inner);
     // What was found behind a change, and cannot join it.
@@ -69,8 +76,15 @@ fn serve(mut connection: Connection, receiver: &Mutex<mpsc::Receiver<Order>>, la
                         None
                     }
                 };
+                if !joins {
+                    // A change of the schema may sort a large table.
+                    keep_temporary_data(&connection, TemporaryData::OnDisk);
+                }
                 if let Some(shown) = group::commit(&mut connection, change, next) {
                     *last.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+                }
+                if !joins {
+                    keep_temporary_data(&connection, TemporaryData::InMemory);
                 }
                 roll_back(&mut connection);
             }

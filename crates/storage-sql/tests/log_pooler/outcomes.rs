@@ -6,10 +6,14 @@ use character_domain::{Character, CharacterId};
 use character_storage_port::{Change, Commit, Deleted, Expect, Store, Transaction};
 use character_storage_sql::{SqlOptions, SqlStorage};
 use character_tests::PostgresServer;
+use futures_util::future::join_all;
 use std::{
     collections::BTreeMap,
     fs,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -72,22 +76,36 @@ impl Failure {
 /// A pooler that passes everything on. The next COMMIT fails in its words, and the connection ends. The server has committed where
 /// that leaves the outcome open, and rolled back where it does not.
 #[derive(Clone, Debug, Default)]
-struct Pooler(Arc<Mutex<Option<Failure>>>);
+struct Pooler {
+    next: Arc<Mutex<Option<Failure>>>,
+    /// It ends with the failure, for all its clients, until it comes back.
+    ends: Arc<AtomicBool>,
+    is_down: Arc<AtomicBool>,
+}
 
 impl Pooler {
     fn fails_next(&self, failure: Failure) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
     }
 
     /// The failure of a COMMIT, with which these bytes of the statement before it have arrived. That statement may be answered
     /// already when there are none; then a failure of the statement waits for another COMMIT.
     fn take(&self, statement: &[u8]) -> Option<Failure> {
-        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         next.take_if(|failure| failure.answers == Answers::Commit || !statement.is_empty())
     }
 
+    fn ends_with_the_next(&self, failure: Failure) {
+        self.ends.store(true, Ordering::SeqCst);
+        self.fails_next(failure);
+    }
+
+    fn come_back(&self) {
+        self.is_down.store(false, Ordering::SeqCst);
+    }
+
     fn waits(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Returns its port.
@@ -117,6 +135,9 @@ impl Pooler {
             tokio::select! {
                 read = from_client.read(&mut sent) => {
                     let Ok(read @ 1..) = read else { return };
+                    if self.is_down.load(Ordering::SeqCst) {
+                        return;
+                    }
                     let sent = &sent[..read];
                     let Some(at) = sent.windows(COMMIT.len()).position(|bytes| bytes == COMMIT) else {
                         to_server.write_all(sent).await.unwrap();
@@ -131,6 +152,9 @@ impl Pooler {
                     let passed_on = answers_before_the_end(&mut from_server).await;
                     if failure.answers == Answers::Commit {
                         to_client.write_all(&passed_on).await.unwrap();
+                    }
+                    if self.ends.swap(false, Ordering::SeqCst) {
+                        self.is_down.store(true, Ordering::SeqCst);
                     }
                     to_client.write_all(&failure.message()).await.unwrap();
                     return;
@@ -234,4 +258,40 @@ async fn a_failure_during_a_commit_leaves_the_outcome_unknown_unless_the_server_
         before = after;
     }
     assert!(wrong.is_empty(), "{} wrong outcomes, such as:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_whose_commit_may_have_been_made_is_unknown_to_its_callers() {
+    let server = PostgresServer::shared();
+    let url = server.fresh_schema_url();
+    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    let pooler = Pooler::default();
+    let port = pooler.start(server.port()).await;
+    let through = url.replacen(&format!(":{}/", server.port()), &format!(":{port}/"), 1);
+    let behind = SqlStorage::connect(&through, SqlOptions::default()).await.unwrap();
+    // The first two can be of one commit of a group, so that the others would be tried again.
+    for state in ["XX000", "57014", "08006"] {
+        for _ in 0..10 {
+            pooler.come_back();
+            let entities: Vec<_> = (0..30).map(|_| character("Grouped")).collect();
+            let commits = entities.iter().map(|entity| behind.commit(create(entity)));
+            let failing = async {
+                tokio::task::yield_now().await;
+                pooler.ends_with_the_next(Failure {
+                    state: state.to_owned(),
+                    severity: ERROR,
+                    answers: Answers::Commit,
+                });
+            };
+            let (outcomes, ()) = futures_util::future::join(join_all(commits), failing).await;
+            for (entity, outcome) in entities.iter().zip(outcomes) {
+                let found = Store::<Character>::find(&storage, entity.id, Deleted::Exclude).await.unwrap().value;
+                let is_right = match &outcome {
+                    Ok(_) => found.is_some(),
+                    Err(error) => !error.certainly_not_applied() || found.is_none(),
+                };
+                assert!(is_right, "{state}: {outcome:?}, applied: {}", found.is_some());
+            }
+        }
+    }
 }

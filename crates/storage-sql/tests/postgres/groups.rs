@@ -142,6 +142,26 @@ async fn commits_share_a_transaction_whatever_is_refused_beside_them() {
 }
 
 #[tokio::test]
+async fn refusals_of_hot_rows_fail_no_other_commit() {
+    let storage = open().await;
+    let hot: Vec<_> = (0..4).map(|number| character(&number.to_string())).collect();
+    commit_at_once(&storage, hot.iter().map(create).collect()).await;
+    for _ in 0..10 {
+        // Each makes one of its two writes before the other one is refused.
+        let stale = (0..40).map(|number| {
+            let late = Change::Replace { entity: hot[number % 4].clone(), expect: Expect::Revision(Revision(7)) };
+            create(&character("undone")).with(late)
+        });
+        let new: Vec<_> = (0..40).map(|number| create(&character(&number.to_string()))).collect();
+        let outcomes = commit_at_once(&storage, stale.zip(new).flat_map(<[_; 2]>::from).collect()).await;
+        for pair in outcomes.chunks(2) {
+            assert!(matches!(pair[0].as_ref().unwrap_err().kind(), ErrorKind::Conflict { .. }), "{:?}", pair[0]);
+            assert!(pair[1].is_ok(), "{:?}", pair[1]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn of_many_commits_that_expect_one_revision_at_once_one_is_applied() {
     let storage = open().await;
     let contested = character("contested");
