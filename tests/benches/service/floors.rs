@@ -164,7 +164,7 @@ fn plain(config: &mut ServiceConfig, plain: Data<Plain>) {
     config.app_data(plain).service(all).service(one);
 }
 
-/// A storage with one table.
+/// A storage with one table, as most would write it: the document as `jsonb`, an index for each of two ids, and the row as answer.
 struct Table(deadpool_postgres::Pool);
 
 impl Table {
@@ -176,7 +176,7 @@ impl Table {
 
     async fn get(&self, id: Uuid) -> HttpResponse {
         let connection = self.0.get().await.unwrap();
-        let statement = connection.prepare_cached("SELECT body FROM plain WHERE id = $1").await.unwrap();
+        let statement = connection.prepare_cached("SELECT CAST(body AS text) FROM plain WHERE id = $1").await.unwrap();
         let row = connection.query_one(&statement, &[&id]).await.unwrap();
         json(StatusCode::OK, row.get::<_, String>(0).into())
     }
@@ -185,11 +185,12 @@ impl Table {
         let body = with_id(id, &body);
         let text = std::str::from_utf8(&body).unwrap();
         let connection = self.0.get().await.unwrap();
-        let put = "INSERT INTO plain (id, body) VALUES ($1, $2) \
-                   ON CONFLICT (id) DO UPDATE SET body = excluded.body, revision = plain.revision + 1, changed = now()";
+        let put = "INSERT INTO plain (id, user_id, body) VALUES ($1, $2, CAST(CAST($3 AS text) AS jsonb)) \
+                   ON CONFLICT (id) DO UPDATE SET body = excluded.body, revision = plain.revision + 1, changed = now() \
+                   RETURNING CAST(body AS text)";
         let statement = connection.prepare_cached(put).await.unwrap();
-        connection.execute(&statement, &[&id, &text]).await.unwrap();
-        json(status, body)
+        let row = connection.query_one(&statement, &[&id, &Uuid::from_u128(7), &text]).await.unwrap();
+        json(status, row.get::<_, String>(0).into())
     }
 }
 

@@ -180,8 +180,9 @@ async fn character_rows() -> Vec<Row> {
 async fn storage_rows(characters: &[Row]) -> Vec<Row> {
     let postgres = PostgresServer::start();
     postgres.query(
-        "CREATE TABLE plain (id uuid PRIMARY KEY, body text NOT NULL, revision bigint NOT NULL DEFAULT 1, \
-                    changed timestamptz NOT NULL DEFAULT now())",
+        "CREATE TABLE plain (id uuid PRIMARY KEY, user_id uuid NOT NULL, campaign_id uuid, body jsonb NOT NULL, \
+                    revision bigint NOT NULL DEFAULT 1, changed timestamptz NOT NULL DEFAULT now()); \
+         CREATE INDEX ON plain (user_id); CREATE INDEX ON plain (campaign_id)",
     );
     let service = |url: Option<String>| {
         let service = Service::storage().env("STORAGE_SERVICE_TOKEN", TOKEN).env("LOG_LEVEL", "warn");
@@ -193,13 +194,13 @@ async fn storage_rows(characters: &[Row]) -> Vec<Row> {
     let create = |known: Option<Arc<Vec<Uuid>>>| -> Requests {
         Arc::new(move |number| {
             let id = known.as_ref().map_or_else(Uuid::new_v4, |ids| ids[number % HOT]);
-            transaction(id, &json!({ "create": entity(id) }))
+            transaction(id, &json!({ "create": entity(id, number) }))
         })
     };
     let replaced = Arc::clone(&ids);
     let replace: Requests = Arc::new(move |number| {
         let id = replaced[spread(number, HOT)];
-        transaction(id, &json!({ "replace": { "entity": entity(id), "expect": "any" } }))
+        transaction(id, &json!({ "replace": { "entity": entity(id, number), "expect": "any" } }))
     });
     for service in [&on_postgres, &on_sqlite] {
         send(service.address(), HOT, &create(Some(Arc::clone(&ids)))).await;
@@ -264,9 +265,10 @@ fn transaction(id: Uuid, change: &Value) -> Vec<u8> {
     request("POST", "/storage/v1/transactions", &bearer(), &body.to_string())
 }
 
-fn entity(id: Uuid) -> Value {
+fn entity(id: Uuid, number: usize) -> Value {
     let at = "2026-01-31T00:00:00Z";
-    let mut entity = with_id(id);
+    let mut entity = sheet(number);
+    entity["id"] = json!(id);
     for (name, value) in [
         ("parent_id", Value::Null),
         ("theme", json!("traditional")),
@@ -285,12 +287,14 @@ fn with_id(id: Uuid) -> Value {
     character
 }
 
-/// A character whose sheet has 4 KB as JSON; each number makes another one.
+/// A character whose sheet has 4 KB as JSON; each number makes another one. It can be compressed no better than a real one.
 fn sheet(number: usize) -> Value {
     let mut data = serde_json::Map::new();
-    for skill in 0..45 {
+    for skill in 0..40 {
         let bonus = (number + skill) % 30;
-        let skill_of = json!({ "ability": "dexterity", "proficient": true, "bonus": bonus, "notes": "as trained" });
+        // Each text differs from all others.
+        let notes = format!("{:x}", (number * 40 + skill + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let skill_of = json!({ "ability": "dexterity", "proficient": true, "bonus": bonus, "notes": notes });
         data.insert(format!("skill_{skill}"), skill_of);
     }
     json!({ "name": "Torormir", "user_id": Uuid::from_u128(7), "data": data })

@@ -69,13 +69,13 @@ impl Scale {
                 let character = id(spread(number, characters));
                 get(format!("/storage/v1/character_versions?character_id={character}&limit=10"))
             }),
-            What::Create => made(|_| {
+            What::Create => made(|number| {
                 let id = Uuid::now_v7();
-                transaction(id, &json!({ "create": entity(id) }))
+                transaction(id, &json!({ "create": entity(id, number) }))
             }),
             What::Replace => made(move |number| {
                 let id = id(spread(number, characters));
-                transaction(id, &json!({ "replace": { "entity": entity(id), "expect": "any" } }))
+                transaction(id, &json!({ "replace": { "entity": entity(id, number), "expect": "any" } }))
             }),
         }
     }
@@ -98,7 +98,7 @@ enum What {
 
 /// The rows, without their log: as after its retention.
 fn fill(postgres: &PostgresServer, characters: usize) {
-    let mut state = entity(Uuid::nil());
+    let mut state = entity(Uuid::nil(), 0);
     state["data"] = json!({ "hit_points": { "current": 9, "maximum": 12 } });
     let (data, state, nil) = (state["data"].to_string(), state.to_string(), Uuid::nil());
     let id = |number: &str| format!("('0190' || lpad(to_hex({number}), 28, '0'))::uuid");
