@@ -179,14 +179,14 @@ impl Router {
     pub(super) fn deregister(&self, name: &ServiceName, id: &str) -> Result<bool, NotRegistered> {
         let now = Instant::now();
         let mut services = self.services();
-        let mut known = services.get(name).into_iter().flatten().filter(|instance| instance.id == id);
-        let left = known.next().and_then(|instance| instance.report(now).ttl_ms).map(Duration::from_millis);
+        let known = services.get(name).into_iter().flatten().find(|instance| instance.id == id);
+        if known.is_some_and(|instance| instance.is_of_configuration()) {
+            return Err(NotRegistered::OfConfiguration);
+        }
+        let left = known.and_then(|instance| instance.report(now).ttl_ms).map(Duration::from_millis);
         self.remember_removed(name, id, now + left.unwrap_or_default().max(REMOVED));
         let Some(instances) = services.get_mut(name) else { return Ok(false) };
         let Some(index) = instances.iter().position(|instance| instance.id == id) else { return Ok(false) };
-        if instances[index].is_of_configuration() {
-            return Err(NotRegistered::OfConfiguration);
-        }
         let instance = instances.remove(index);
         if instances.is_empty() {
             services.remove(name);
@@ -261,5 +261,20 @@ impl Router {
             // The next request may find it again before the next probe.
             Err(error) => self.set_aside(&instance, &cause(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_removal_of_an_instance_of_the_configuration_is_not_remembered() {
+        let (name, url): (ServiceName, InstanceUrl) = ("sheets".parse().unwrap(), "http://a:1".parse().unwrap());
+        let id = url.as_str().to_owned();
+        let config = HubServerConfig { services: vec![(name.clone(), url)], ..HubServerConfig::default() };
+        let router = Router::new(&config, Metrics::default()).unwrap();
+        assert_eq!(router.deregister(&name, &id), Err(NotRegistered::OfConfiguration));
+        assert!(!router.was_removed(&name, &id, Instant::now()));
     }
 }
