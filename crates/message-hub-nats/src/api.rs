@@ -9,6 +9,9 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// Where the subjects of the interface of JetStream begin.
+pub(crate) const API: &str = "$JS.API.";
+
 /// An answer of JetStream: a refusal, or what was asked for.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -41,7 +44,7 @@ pub(crate) async fn call<T: DeserializeOwned>(
         HubError::new(ErrorKind::Unavailable { retry_after: None }, operation).with_detail(detail)
     };
     let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
-    match link.call(operation, format!("$JS.API.{subject}").into(), None, body, deadline).await? {
+    match link.call(operation, format!("{API}{subject}").into(), None, body, deadline).await? {
         Sent::Reply(reply) => {
             let answer = serde_json::from_slice(&reply.payload)
                 .map_err(|error| HubError::new(ErrorKind::Corrupt, operation).with_source(error))?;

@@ -59,11 +59,12 @@ pub(crate) fn on_event(event: &Event, state: &watch::Sender<State>, replies: Opt
         }
         Event::ServerError(ServerError::AuthorizationViolation) => set(Connection::Refused),
         Event::ServerError(ServerError::Other(error)) => {
-            if let Some(subject) = forbidden_subject(error)
-                && let Some(replies) = replies
-            {
-                replies.forbidden(subject);
-            } else if error.to_ascii_lowercase().contains("authentication") {
+            let forbidden = forbidden_subject(error).zip(replies);
+            if forbidden.is_some_and(|(subject, replies)| replies.forbidden(subject)) {
+                // Who has called returns the refusal as an error.
+                return tracing::debug!(error = redacted_text(error), "NATS refuses a call");
+            }
+            if error.to_ascii_lowercase().contains("authentication") {
                 // Such as `User Authentication Revoked`: the server closes the connection next.
                 state.send_modify(|state| state.unauthorized = true);
             }

@@ -7,7 +7,7 @@ use crate::{
     link::Link,
     publish::Publisher,
     request,
-    stream::{EnsuredStream, api_error},
+    stream::{EnsuredStream, Refusal, Wish, api_error},
     subscribe::{Closing, NatsDeliveries},
 };
 use character_message_hub::{
@@ -104,8 +104,8 @@ impl NatsHub {
         Ok(())
     }
 
-    /// Whether the stream of the events is there. It creates nothing. When NATS refuses the question, every probe fails until NATS
-    /// permits the stream.
+    /// Whether the stream of the events is there. It creates nothing. When NATS refuses the question, every probe asks it again, and
+    /// fails until NATS answers it.
     ///
     /// # Errors
     /// `Timeout`, `Unavailable`, `Unauthorized`, `Forbidden`.
@@ -186,7 +186,12 @@ impl MessageHub for NatsHub {
         // A server that answers may still refuse the stream, without which nothing can be published. A probe does not
         // create what nothing has needed yet.
         match self.events.refused() {
-            Some(pattern) => self.events.ensure(PROBE, &pattern, deadline).await.map_err(late),
+            Some(Refusal { wish: Wish::Ensure, pattern, .. }) => {
+                self.events.ensure(PROBE, &pattern, deadline).await.map_err(late)
+            }
+            Some(Refusal { wish: Wish::Look, .. }) => {
+                self.events.is_there(PROBE, deadline).await.map(drop).map_err(late)
+            }
             None => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::{
     NatsBudget,
+    api::API,
     budget::{Account, Reserved},
     request::{MAX_SPLIT_REPLY, Part, part},
 };
@@ -122,6 +123,8 @@ impl Call {
     /// Takes a message of the reply. `None`: there are further ones.
     fn add(&mut self, message: Message, part: Part, budget: &Arc<Account>) -> Option<Received> {
         let (mut partial, body) = match (part, self.partial.take()) {
+            // What JetStream answers has bounds of its own, and operators need it also when the budget is used up.
+            (Part::Whole, None) if self.subject.starts_with(API) => return Some(Received::Whole(message)),
             (Part::Whole, None) => {
                 let held = budget.hold(message.payload.clone());
                 return Some(held.map_or(Received::NoRoom, |payload| Received::Whole(Message { payload, ..message })));
@@ -194,13 +197,14 @@ impl Replies {
         }
     }
 
-    /// Ends the waits of calls to a subject to which the server does not permit to publish.
-    pub(crate) fn forbidden(&self, subject: &str) {
+    /// Ends the waits of calls to a subject to which the server does not permit to publish, and returns whether there was one.
+    pub(crate) fn forbidden(&self, subject: &str) -> bool {
         let refused: Vec<u64> =
             self.shared.calls().iter().filter(|(_, call)| *call.subject == *subject).map(|(id, _)| *id).collect();
-        for id in refused {
-            self.shared.end(id, Arrival::Forbidden);
+        for id in &refused {
+            self.shared.end(*id, Arrival::Forbidden);
         }
+        !refused.is_empty()
     }
 
     /// The maximum number of bytes of large replies.

@@ -52,8 +52,26 @@ pub(crate) struct EnsuredStream {
     taken: RwLock<HashSet<String>>,
     /// One call creates it; the others wait.
     creating: Mutex<()>,
-    /// The pattern whose subjects NATS refused last, and why.
-    refused: RwLock<Option<(String, String)>>,
+    /// What NATS refused last.
+    refused: RwLock<Option<Refusal>>,
+}
+
+/// What was asked of NATS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// To say whether the stream is there.
+    Look,
+    /// To make sure that it is there.
+    Ensure,
+}
+
+/// A refusal that repetition does not cure.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) wish: Wish,
+    /// The pattern whose subjects were refused.
+    pub(crate) pattern: String,
+    reason: String,
 }
 
 impl fmt::Debug for EnsuredStream {
@@ -176,7 +194,7 @@ impl EnsuredStream {
                 return Ok(());
             }
             let created = self.create(operation, pattern, limit).await;
-            self.note(pattern, created.as_ref().err());
+            self.note(Wish::Ensure, pattern, created.as_ref().err());
             created?;
             self.taken.write().unwrap_or_else(PoisonError::into_inner).insert(pattern.to_owned());
             Ok(())
@@ -188,27 +206,28 @@ impl EnsuredStream {
         timeout_at(limit, create).await.unwrap_or_else(|_| Err(late())).map_err(|error| error.with_applied(Applied::No))
     }
 
-    /// The pattern that was refused last, unless it was taken since.
-    pub(crate) fn refused(&self) -> Option<String> {
-        let refused = self.refused.read().unwrap_or_else(PoisonError::into_inner);
-        refused.as_ref().map(|(pattern, _)| pattern.clone())
+    /// What was refused last, unless it was granted since.
+    pub(crate) fn refused(&self) -> Option<Refusal> {
+        self.refused.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Notes a refusal that repetition does not cure, and logs it once for each reason.
-    fn note(&self, pattern: &str, error: Option<&HubError>) {
+    fn note(&self, wish: Wish, pattern: &str, error: Option<&HubError>) {
         if error.is_some_and(is_passing) {
             return;
         }
         // The error itself also names the operation, which may be another one for each call.
         let reason = error.map(|error| redacted_text(error.detail().unwrap_or(error.kind().code())));
         let mut refused = self.refused.write().unwrap_or_else(PoisonError::into_inner);
-        match (reason, &*refused) {
-            (Some(reason), Some((_, known))) if reason == *known => {}
+        match (reason, &mut *refused) {
+            // That it can be read says nothing about a stream that cannot be created.
+            (_, Some(known)) if (wish, known.wish) == (Wish::Look, Wish::Ensure) => {}
+            (Some(reason), Some(known)) if reason == known.reason => known.wish = wish,
             (Some(reason), _) => {
                 tracing::warn!(stream = self.name(), reason, "the stream in NATS cannot be used");
-                *refused = Some((pattern.to_owned(), reason));
+                *refused = Some(Refusal { wish, pattern: pattern.to_owned(), reason });
             }
-            (None, Some((other, _))) if other == pattern => {
+            (None, Some(known)) if known.pattern == pattern => {
                 tracing::info!(stream = self.name(), "the stream in NATS can be used now");
                 *refused = None;
             }
@@ -276,8 +295,8 @@ impl EnsuredStream {
     /// As [`ensure`](Self::ensure).
     pub(crate) async fn is_there(&self, operation: &'static str, deadline: Instant) -> Result<bool> {
         let found = self.found(operation, deadline).await;
-        if let (Err(error), Some(pattern)) = (&found, self.subjects().first()) {
-            self.note(pattern, Some(error));
+        if let Some(pattern) = self.subjects().first() {
+            self.note(Wish::Look, pattern, found.as_ref().err());
         }
         found.map(|found| found.is_some())
     }

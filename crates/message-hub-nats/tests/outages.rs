@@ -360,6 +360,23 @@ async fn a_subject_that_is_not_permitted_is_forbidden_soon() {
 }
 
 #[tokio::test]
+async fn a_probe_after_a_refused_look_looks_again_and_creates_no_stream() {
+    let denied = ", permissions: { publish: { deny: [\"$JS.API.STREAM.INFO.>\"] } }";
+    let users =
+        |permissions: &str| format!("authorization {{ users: [{{ user: \"u\", password: \"p\" {permissions} }}] }}");
+    let server = NatsServer::start_with(NatsRelease::Current, &users(denied));
+    let credentials = Credentials::User { user: "u".into(), password: "p".to_owned().into() };
+    let hub = connected(NatsHubConfig { credentials, ..NatsHubConfig::new(server.url()) }).await;
+    for error in [hub.has_stream(SECOND * 5).await.map(drop), hub.probe().await].map(Result::unwrap_err) {
+        assert_eq!(error.kind(), &ErrorKind::Forbidden, "{error}");
+    }
+    server.configure(&users(""));
+    server.reload();
+    works(&hub).await;
+    assert!(!hub.has_stream(SECOND * 5).await.unwrap(), "a probe has created it");
+}
+
+#[tokio::test]
 async fn what_is_larger_than_the_server_takes_is_refused_before_it_is_sent() {
     let server = NatsServer::start_with(NatsRelease::Current, "max_payload: 64KB");
     let hub = connected(NatsHubConfig::new(server.url())).await;
