@@ -4,11 +4,11 @@ use crate::{
     NatsBudget,
     budget::{Account, Reserved},
     config::InvalidConfig,
-    responder::{ServiceHandler, USED_UP, problem},
+    responder::{ServiceHandler, no_room, problem},
 };
 use bytes::{Bytes, BytesMut};
 use character_error_reporter::redacted;
-use character_message_hub::{Headers, Reply, ServiceRequest, async_trait};
+use character_message_hub::{Applied, Headers, Reply, ServiceRequest, async_trait};
 use futures_util::StreamExt as _;
 use reqwest::{
     Client, Method, RequestBuilder, Response,
@@ -130,7 +130,7 @@ impl HttpForwarder {
                 let detail = format!(
                     "the request may have been applied: its reply has no room in the {most} bytes of large replies"
                 );
-                Reply { retry_after: Some(USED_UP), ..problem(503, &detail) }
+                no_room(&detail, Applied::Unknown)
             }
         })
     }

@@ -7,6 +7,7 @@ use character_message_hub::{
     Applied, ErrorKind, HubError, REQUEST, Reply, Result, ServiceName, ServiceRequest, async_trait,
 };
 use futures_util::StreamExt as _;
+use serde_json::{Value, json};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
     sync::{Semaphore, oneshot},
@@ -156,7 +157,7 @@ impl Serving {
         };
         let serving = self.clone();
         let (received, largest) = (Instant::now(), request::largest_reply(&message));
-        let busy = |detail: &str| Reply { retry_after: Some(USED_UP), ..problem(503, detail) };
+        let busy = |detail: &str| no_room(detail, Applied::No);
         let admitted = match self.budget.requests.reserve(message.payload.len()) {
             Some(place) if handled.len() < MAX_WAITING => Ok(place),
             Some(_) => Err(busy("too many requests wait")),
@@ -214,7 +215,7 @@ impl Serving {
                     "the request may have been applied: its reply of {size} bytes has no room in the {most} bytes of large replies \
                      that wait for NATS"
                 );
-                Reply { retry_after: Some(USED_UP), ..problem(503, &detail) }
+                no_room(&detail, Applied::Unknown)
             }
         };
         for (headers, body) in request::encode_reply(reply, self.client.max_payload(), largest) {
@@ -228,6 +229,19 @@ impl Serving {
 /// A reply of this status as a problem document of RFC 9457, with the type `about:blank`.
 #[must_use]
 pub fn problem(status: u16, detail: &str) -> Reply {
-    let body = serde_json::json!({ "type": "about:blank", "status": status, "detail": detail });
+    document(status, json!({ "type": "about:blank", "status": status, "detail": detail }))
+}
+
+/// The reply when a process has no room for a request, or for the reply of the service.
+pub(crate) fn no_room(detail: &str, applied: Applied) -> Reply {
+    let certainly_not_applied = applied == Applied::No;
+    let body = json!({
+        "type": "about:blank", "status": 503, "detail": detail, "code": "no-room",
+        "certainly_not_applied": certainly_not_applied
+    });
+    Reply { retry_after: Some(USED_UP), ..document(503, body) }
+}
+
+fn document(status: u16, body: Value) -> Reply {
     Reply { content_type: Some("application/problem+json".into()), ..Reply::new(status, body.to_string()) }
 }

@@ -4,7 +4,8 @@
 
 mod support;
 
-use character_message_hub::{ErrorKind, HubError, MessageHub, Reply, ServiceRequest};
+use async_nats::jetstream;
+use character_message_hub::{ErrorKind, HubError, HubOperations, MessageHub, Reply, ServiceRequest};
 use character_message_hub_nats::{
     BudgetUse, HttpForwarder, NatsBudget, NatsHub, NatsHubConfig, NatsResponder, ServiceHandler as _,
 };
@@ -52,6 +53,34 @@ fn of_size(size: usize) -> ServiceRequest {
 fn assert_no_room(error: &HubError) {
     assert_eq!(*error.kind(), ErrorKind::Unavailable { retry_after: Some(Duration::from_secs(1)) }, "{error}");
     assert!(!error.certainly_not_applied() && error.to_string().contains("large replies"), "{error}");
+}
+
+/// A program finds it in the problem document.
+fn assert_names_no_room(reply: &Reply, certainly_not_applied: bool) {
+    let problem: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+    assert_eq!(problem["code"], "no-room", "{problem}");
+    assert_eq!(problem["certainly_not_applied"], certainly_not_applied, "{problem}");
+}
+
+#[tokio::test]
+async fn operators_read_long_answers_of_jetstream_while_the_budget_is_used_up() {
+    let server = NatsServer::start(NatsRelease::Current);
+    let (service, _) = hub(&server, 64 * MIB).await;
+    let (caller, budget) = hub(&server, MIB).await;
+    let _responder = serve(&service, sized).await;
+    caller.create_stream(LIMIT).await.unwrap();
+    let jetstream = jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    let stream = jetstream.get_stream("CHARACTER_EVENTS").await.unwrap();
+    for number in 0..25 {
+        let durable_name = Some(format!("long-{number}"));
+        let description = Some("x".repeat(4_000));
+        let config = jetstream::consumer::pull::Config { durable_name, description, ..Default::default() };
+        stream.create_consumer(config).await.unwrap();
+    }
+    let held = caller.request(of_size(MIB)).await.unwrap();
+    assert_eq!(caller.subscriptions().await.unwrap().len(), 25);
+    assert_eq!(budget.replies(), BudgetUse { held_bytes: MIB as u64, refused: 0 });
+    drop(held);
 }
 
 #[tokio::test]
@@ -138,6 +167,7 @@ async fn a_responder_whose_replies_nats_does_not_take_holds_no_more_than_its_bud
             503 => {
                 let problem = String::from_utf8_lossy(&reply.body).into_owned();
                 assert!(problem.contains("may have been applied") && problem.contains("12582912 bytes"), "{problem}");
+                assert_names_no_room(&reply, false);
                 assert_eq!(reply.retry_after, Some(Duration::from_secs(1)));
                 refused += 1;
             }
@@ -177,6 +207,7 @@ async fn large_requests_that_wait_have_a_budget_and_one_more_is_refused_before_i
     assert!([first, second].into_iter().all(|reply| *reply.unwrap().body == *b"whole"));
     assert_eq!((refused.status, refused.retry_after), (503, Some(Duration::from_secs(1))));
     assert!(String::from_utf8_lossy(&refused.body).contains("large requests"), "{refused:?}");
+    assert_names_no_room(&refused, true);
     assert_eq!(small.status, 200);
     until("nothing is held", async || budget.requests() == BudgetUse { held_bytes: 0, refused: 1 }).await;
 }
@@ -194,6 +225,7 @@ async fn what_a_forwarder_holds_of_an_http_service_has_a_budget_too() {
     assert!(held.iter().all(|reply| reply.status == 200 && reply.body.len() == 10 * MIB));
     let refused = forwarder.reply(get("storage", "/large", LIMIT)).await;
     assert_eq!((refused.status, refused.retry_after), (503, Some(Duration::from_secs(1))));
+    assert_names_no_room(&refused, false);
     held.pop();
     assert_eq!(forwarder.reply(get("storage", "/large", LIMIT)).await.status, 200);
 }

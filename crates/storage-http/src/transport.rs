@@ -134,7 +134,7 @@ pub enum TransportErrorKind {
     /// The response is larger than
     /// [`HttpStorageConfig::max_response_bytes`](crate::HttpStorageConfig::max_response_bytes).
     ResponseTooLarge,
-    /// This process has no descriptor, port or memory left for a connection. Nothing was sent.
+    /// There is no descriptor, port or memory left for a connection, or no room for a large answer on its way.
     OutOfResources,
     /// The request is larger than the way to the storage carries, such as a Message Hub. Nothing was sent.
     RequestTooLarge {

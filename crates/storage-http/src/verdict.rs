@@ -71,9 +71,9 @@ impl TransportErrorKind {
             Self::OutOfResources => verdict(
                 "out_of_resources",
                 Nothing,
-                Always,
+                WhenHarmless,
                 unavailable,
-                "this process has no descriptor, port or memory left for a connection",
+                "there is no descriptor, port or memory left for a connection, or for a large answer",
             ),
             Self::RequestTooLarge { limit } => verdict(
                 "request_too_large",
@@ -157,7 +157,7 @@ mod tests {
             (TransportErrorKind::Interrupted, Failing, WhenHarmless, "unavailable"),
             (OPEN, Nothing, Never, "circuit-open"),
             (TransportErrorKind::ResponseTooLarge, Alive, Never, "corrupt"),
-            (TransportErrorKind::OutOfResources, Nothing, Always, "unavailable"),
+            (TransportErrorKind::OutOfResources, Nothing, WhenHarmless, "unavailable"),
             (TransportErrorKind::NotSendable, Nothing, Never, "invalid"),
             (TransportErrorKind::RequestTooLarge { limit: 1 }, Nothing, Never, "invalid"),
             (TransportErrorKind::CallerDeadline, Nothing, Never, "timeout"),

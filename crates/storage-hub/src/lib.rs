@@ -25,13 +25,14 @@ struct Readme;
 use async_trait::async_trait;
 use bytes::Bytes;
 use character_credentials::Secret;
-use character_message_hub::{ErrorKind, HubError, MessageHub, Reply, ServiceName, ServiceRequest};
+use character_message_hub::{Applied, ErrorKind, HubError, MessageHub, Reply, ServiceName, ServiceRequest};
 use character_storage_http::{
     ApiRequest, ApiResponse, AttemptToken, ConnectError, HttpStorageConfig, OpenedResponse, RequestKind, Sent,
     StreamTransport, Transport, TransportError, TransportErrorKind, current_trace_parent, second_attempt,
 };
 use futures_util::stream;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -112,13 +113,19 @@ impl Transport for HubTransport {
             None => self.hub.request(self.request(&second_attempt(&request), &self.token.get())).await,
         };
         match outcome {
-            Ok(reply) => self.response(operation, reply),
+            Ok(reply) => match no_room(&reply) {
+                Some(Applied::No) => Ok(overloaded(reply.retry_after)),
+                Some(Applied::Unknown) => {
+                    let cause = HubError::new(ErrorKind::Unavailable { retry_after: reply.retry_after }, operation);
+                    Err(failed(operation, cause.with_applied(Applied::Unknown)))
+                }
+                None => self.response(operation, reply),
+            },
             // The hub refuses the credentials for itself, as the storage would those for the storage.
             Err(error) if *error.kind() == ErrorKind::Unauthorized => Ok(refusal(401, "unauthorized")),
             Err(error) if *error.kind() == ErrorKind::Forbidden => Ok(refusal(403, "forbidden")),
             Err(error) => match pause(&error) {
-                // The hub works, and is overloaded: a storage answers the same with this status, which opens no breaker.
-                Some(pause) => Ok(ApiResponse { retry_after: Some(pause), ..ApiResponse::of_status(429) }),
+                Some(pause) => Ok(overloaded(Some(pause))),
                 None => Err(failed(operation, error)),
             },
         }
@@ -149,6 +156,28 @@ fn refusal(status: u16, code: &str) -> ApiResponse {
     }
 }
 
+/// The hub works, and is overloaded: a storage answers the same with this status, which opens no breaker.
+fn overloaded(pause: Option<Duration>) -> ApiResponse {
+    ApiResponse { retry_after: pause, ..ApiResponse::of_status(429) }
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    code: String,
+    #[serde(default)]
+    certainly_not_applied: bool,
+}
+
+/// Whether the request was applied, of the reply of a hub that has no room for the request, or for the reply of the storage.
+fn no_room(reply: &Reply) -> Option<Applied> {
+    if reply.status != 503 {
+        return None;
+    }
+    let problem: Problem = serde_json::from_slice(&reply.body).ok()?;
+    let applied = if problem.certainly_not_applied { Applied::No } else { Applied::Unknown };
+    (problem.code == "no-room").then_some(applied)
+}
+
 /// The pause that a hub demands which took nothing of the request.
 fn pause(error: &HubError) -> Option<Duration> {
     match error.kind() {
@@ -165,6 +194,8 @@ fn failed(operation: &'static str, cause: HubError) -> TransportError {
         (ErrorKind::TooLarge { limit, .. }, Sent::Never) => TransportErrorKind::RequestTooLarge { limit: *limit },
         (ErrorKind::Invalid, Sent::Never) => TransportErrorKind::NotSendable,
         (_, Sent::Never) => TransportErrorKind::Connect,
+        // A hub that names a pause works, and has no room for the reply.
+        (ErrorKind::Unavailable { retry_after: Some(_) }, Sent::Perhaps) => TransportErrorKind::OutOfResources,
         (_, Sent::Perhaps) => TransportErrorKind::Interrupted,
     };
     TransportError { source: Some(Arc::new(cause)), ..TransportError::of_attempt(kind, operation, sent) }

@@ -129,6 +129,27 @@ async fn a_hub_that_is_overloaded_opens_no_breaker_and_its_pause_is_kept() {
 }
 
 #[tokio::test]
+async fn a_hub_without_room_for_the_reply_or_the_request_opens_no_breaker() {
+    let pause = Some(Duration::from_secs(1));
+    let no_room =
+        |body| reply(503, "application/problem+json", body).map(|reply| Reply { retry_after: pause, ..reply });
+    let unknown = HubError::new(Hub::Unavailable { retry_after: pause }, REQUEST).with_applied(Applied::Unknown);
+    let unavailable = ErrorKind::Unavailable { retry_after: None };
+    for (outcome, kind) in [
+        (Err(unknown), unavailable.clone()),
+        (no_room(r#"{"code":"no-room","certainly_not_applied":false}"#), unavailable),
+        (no_room(r#"{"code":"no-room","certainly_not_applied":true}"#), ErrorKind::RateLimited { retry_after: pause }),
+    ] {
+        let (asked, storage) = scripted(outcome);
+        for call in 1..=20 {
+            let error = found(&storage).await.unwrap_err();
+            assert_eq!(*error.kind(), kind, "{error:?}");
+            assert_eq!(asked.lock().unwrap().len(), call, "an open breaker would not ask");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_reply_that_is_too_large_is_refused() {
     let body = Box::leak(format!("{{\"items\":[{}]}}", " ".repeat(2_000)).into_boxed_str());
     let (_, storage) = scripted(reply(200, "application/json", body));
