@@ -1,6 +1,7 @@
 //! What a call becomes on the hub, and what each outcome on the hub becomes for the storage port.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+use character_credentials::Secret;
 use character_domain::{Character, CharacterId};
 use character_message_hub::{
     Applied, ErrorKind as Hub, HubError, MemoryHub, MessageHub, REQUEST, Reply, ServiceRequest,
@@ -103,6 +104,35 @@ async fn a_hub_that_refuses_its_credentials_is_not_taken_for_the_storage() {
         let error = found(&storage).await.unwrap_err();
         assert!(error.detail().unwrap().starts_with("the Message Hub refuses"), "{error}");
         assert!(error.certainly_not_applied(), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_the_storage_refuses_is_sent_again_once_if_its_token_was_replaced_meanwhile() {
+    for (replacements, expected, is_served) in [
+        (vec!["new"], vec!["old", "new"], true),
+        (vec![], vec!["old"], false),
+        (vec!["between", "new"], vec!["old", "between"], false),
+    ] {
+        let (secret, asked) = (Secret::from("old"), Arc::new(Mutex::new(Vec::new())));
+        let config = HttpStorageConfig { token: secret.clone(), ..config() };
+        let (kept, next) = (Arc::clone(&asked), Mutex::new(replacements.into_iter()));
+        let hub = ScriptedHub::over(MemoryHub::new(), move |call| {
+            let Call::Request(request) = call else { return Step::Pass };
+            let token = request.authorization.as_deref().unwrap().replace("Bearer ", "");
+            kept.lock().unwrap().push(token.clone());
+            if token == "new" {
+                return Step::Reply(Reply::new(204, ""));
+            }
+            if let Some(token) = next.lock().unwrap().next() {
+                secret.replace(token.into());
+            }
+            Step::Reply(Reply::new(401, ""))
+        });
+        let transport = HubTransport::new(Arc::new(hub), "storage-service".parse().unwrap(), &config).unwrap();
+        let outcome = HttpStorage::over(TransportStack::around(transport, &config)).probe().await;
+        assert_eq!(*asked.lock().unwrap(), expected);
+        assert_eq!(outcome.is_ok(), is_served, "{outcome:?}");
     }
 }
 

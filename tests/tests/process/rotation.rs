@@ -137,6 +137,8 @@ async fn the_tokens_of_storage_and_hub_are_rotated_under_load_in_three_steps_wit
         applied(user, "STORAGE_SERVICE_TOKEN", 1).await;
         applied(user, "MESSAGE_HUB_TOKEN", 1).await;
     }
+    // Requests that began with the old token are answered; refused, they would be sent again and counted.
+    load.continues_for(50).await;
     accepted.set(&NEW);
     applied(&storage, "STORAGE_SERVICE_TOKEN", 2).await;
     applied(&hub, "MESSAGE_HUB_TOKEN", 2).await;
