@@ -1,6 +1,8 @@
 //! Behind PgBouncer in transaction mode nothing may depend on a session of the server.
 #[path = "log_pooler/outcomes.rs"]
 mod outcomes;
+#[path = "log_pooler/refusals.rs"]
+mod refusals;
 #[allow(dead_code, unused_macros, clippy::allow_attributes, reason = "not every test needs every helper")]
 mod support;
 

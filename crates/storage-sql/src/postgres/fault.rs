@@ -99,11 +99,13 @@ pub(crate) fn fault(error: tokio_postgres::Error) -> Fault {
         }
         // No word from the server: the connection broke, or it cannot be made.
         None => Cause::ConnectionLost,
-        // Whatever ended the session says nothing about the statement.
-        Some(state) => match cause(state) {
-            Cause::Broken if error.as_db_error().is_some_and(|error| !keeps_session(error)) => Cause::ConnectionLost,
-            cause => cause,
-        },
+        // An internal error that ended the session says nothing about the statement.
+        Some(state)
+            if state.code().starts_with("XX") && error.as_db_error().is_some_and(|error| !keeps_session(error)) =>
+        {
+            Cause::ConnectionLost
+        }
+        Some(state) => cause(state),
     };
     Fault::Engine(cause, EngineError::Postgres(error))
 }
