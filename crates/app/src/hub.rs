@@ -18,9 +18,10 @@ use prometheus_client::registry::Registry;
 use std::{error::Error, io, sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 
-/// The limit of one attempt to create the stream in NATS, and the pause before the next one.
+/// The limit of one attempt to create the stream in NATS, and the pauses before the next one: each is twice the one before it.
 const STREAM_LIMIT: Duration = Duration::from_secs(5);
-const STREAM_PAUSE: Duration = Duration::from_secs(1);
+const FIRST_STREAM_PAUSE: Duration = Duration::from_secs(1);
+const MAX_STREAM_PAUSE: Duration = Duration::from_secs(30);
 
 /// Asks a hub whether it answers. A failure is the line of `/health`, with its causes.
 pub(crate) async fn probe(hub: &dyn MessageHub) -> Result<(), String> {
@@ -73,9 +74,15 @@ pub(crate) fn show(config: &HubConfig, registry: &mut Registry) {
 
 /// Creates the stream in NATS before the first event, so that `/health` and the log name the cause when NATS refuses it.
 pub(crate) async fn create_stream(nats: NatsHub) {
-    while let Err(error) = nats.create_stream(STREAM_LIMIT).await {
+    until_created(|| nats.create_stream(STREAM_LIMIT)).await;
+}
+
+async fn until_created<F: Future<Output = Result<(), HubError>>>(create: impl Fn() -> F) {
+    let mut pause = FIRST_STREAM_PAUSE;
+    while let Err(error) = create().await {
         tracing::debug!(error = %redacted(&error), "the stream in NATS is not there yet");
-        sleep(STREAM_PAUSE).await;
+        sleep(pause).await;
+        pause = MAX_STREAM_PAUSE.min(pause * 2);
     }
 }
 
@@ -255,6 +262,8 @@ mod tests {
     use character_message_hub::{MemoryHub, Subscription};
     use character_relay::RelayState;
     use character_storage_port::{Commit, Consumers, HolderId, MemoryStorage, Transaction};
+    use std::sync::Mutex;
+    use tokio::time::Instant;
 
     struct Ignores;
 
@@ -305,6 +314,20 @@ mod tests {
             let lease = storage.lease(&consumer.parse().unwrap(), HolderId::new(), Duration::from_secs(1)).await;
             assert!(lease.unwrap().is_some(), "the lease of {consumer} was released");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_nats_refuses_is_asked_for_at_growing_pauses_until_it_is_created() {
+        let (attempts, begun) = (Mutex::new(Vec::new()), Instant::now());
+        until_created(|| {
+            let mut attempts = attempts.lock().unwrap();
+            attempts.push(begun.elapsed().as_secs());
+            let is_refused = attempts.len() < 9;
+            let refusal = HubError::new(character_message_hub::ErrorKind::Forbidden, "test");
+            std::future::ready(if is_refused { Err(refusal) } else { Ok(()) })
+        })
+        .await;
+        assert_eq!(*attempts.lock().unwrap(), [0, 1, 3, 7, 15, 31, 61, 91, 121]);
     }
 
     #[tokio::test]

@@ -58,7 +58,10 @@ async fn a_stream_that_the_user_of_nats_may_not_create_or_read_is_named_by_healt
         let nats = NatsServer::start_with(NatsRelease::Current, &users);
         let service = storage().env("MESSAGE_HUB_URL", nats.url()).start();
         until_the_health_names(&service, named).await;
-        assert!(service.output().contains(named), "{}", service.output());
+        let log = service.output();
+        assert!(log.contains(named), "{log}");
+        assert_eq!(log.matches("the stream in NATS cannot be used").count(), 1, "{log}");
+        assert_eq!(log.matches("NATS reports an error").count(), 0, "{log}");
         let check = storage().env("DATA_DIR", service.data_dir()).env("MESSAGE_HUB_URL", nats.url()).arg("check").run();
         let says = if denied.contains("INFO") { named } else { "does not exist yet; the service creates it" };
         assert!(check.output.contains(says), "{check:?}");
