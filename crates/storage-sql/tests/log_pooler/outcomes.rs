@@ -321,6 +321,7 @@ async fn a_group_whose_commit_may_have_been_made_is_unknown_to_its_callers() {
                     state: state.to_owned(),
                     severity: ERROR,
                     answers: Answers::Commit,
+                    is_committed: true,
                 });
             };
             let (outcomes, ()) = futures_util::future::join(join_all(commits), failing).await;
