@@ -40,7 +40,7 @@ async fn an_answer_to_a_change_tells_its_position_and_a_read_that_sends_it_back_
     client.get(&one).await;
     assert_eq!(*noted.lock().unwrap(), [None]);
     let patch = json!({ "name": "T" });
-    let patched = client.json("PATCH", &one, &[("content-type", "application/merge-patch+json")], &patch).await;
+    let patched = client.json("PATCH", &one, &[], &patch).await;
     assert_eq!(patched.header("storage-position"), Some("2"));
 }
 

@@ -179,7 +179,9 @@ async fn of_many_commits_that_expect_one_revision_at_once_one_is_applied() {
 #[tokio::test]
 async fn a_group_does_not_wait_for_the_row_that_an_open_transaction_holds() {
     let url = PostgresServer::shared().fresh_schema_url();
-    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    // The change waits until the others are seen, however busy the machine is.
+    let options = SqlOptions { timeout: Duration::from_secs(60), ..SqlOptions::default() };
+    let storage = SqlStorage::connect(&url, options).await.unwrap();
     let held = character("held");
     storage.commit(create(&held)).await.unwrap();
     let (operator, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
