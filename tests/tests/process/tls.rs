@@ -379,7 +379,7 @@ fn postgresql_is_reached_with_tls_as_its_own_clients_do_it() {
     let (ca, other) = (certificates.authority.certificate().display(), certificates.other.certificate().display());
     let (own, key) = (certificates.client.certificate.display(), certificates.client.key.display());
     // A database that is not ours shows that the connection was made.
-    let made = "this is no database of the service";
+    let made = "the database has no tables of the service";
     let right = server(&certificates.server);
     right.query("CREATE ROLE strict LOGIN");
     let with_identity = format!("sslmode=verify-full&sslrootcert={ca}&sslcert={own}&sslkey={key}");

@@ -34,6 +34,7 @@ const TARGETS: &[&str] = &[
     "character_otlp",
     "character_relay",
     "character_repositories",
+    "character_rfc3339",
     "character_storage_http",
     "character_storage_hub",
     "character_storage_port",
