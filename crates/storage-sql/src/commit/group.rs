@@ -13,7 +13,7 @@ use crate::{
 use character_storage_port::{Applied, COMMIT, Committed, ErrorKind, StorageError};
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use uuid::Uuid;
 
@@ -42,21 +42,13 @@ impl Checked {
 /// committed alone, and judged there.
 pub(crate) struct CommitGroup {
     items: Vec<Arc<Checked>>,
-    next: Mutex<Next>,
-}
-
-/// What is tried next.
-#[derive(Debug)]
-enum Next {
-    All,
-    /// Without items that were refused when others of their writes had been made.
-    Without(HashSet<Uuid>),
-    None,
+    /// The ids that the next try leaves out, which were refused when others of their writes had been made. `None`: nothing is tried.
+    without: Mutex<Option<HashSet<Uuid>>>,
 }
 
 impl CommitGroup {
     pub(crate) fn of(items: Vec<Arc<Checked>>) -> Self {
-        Self { items, next: Mutex::new(Next::All) }
+        Self { items, without: Mutex::new(Some(HashSet::new())) }
     }
 
     /// Nothing of it.
@@ -64,9 +56,8 @@ impl CommitGroup {
         self.items.iter().map(|_| None).collect()
     }
 
-    /// What is tried now. Afterwards nothing is, unless a group that is repeated sets it.
-    fn next(&self) -> Next {
-        std::mem::replace(&mut *self.next.lock().unwrap_or_else(PoisonError::into_inner), Next::None)
+    fn without(&self) -> MutexGuard<'_, Option<HashSet<Uuid>>> {
+        self.without.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn apply<S: Session>(
@@ -104,15 +95,12 @@ impl CommitGroup {
             entries.push(item.entry(&outcome, &changes, entries.len())?);
             outcomes.push((outcome, changes));
         }
-        if !partly.is_empty() && !without.is_empty() {
-            // It was repeated once.
-            return Ok(self.none());
-        }
-        if !partly.is_empty() {
-            *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Next::Without(partly);
+        if !partly.is_empty() && without.is_empty() {
+            *self.without() = Some(partly);
             return Err(Fault::concurrent("the group is repeated without what is refused"));
         }
-        if entries.is_empty() {
+        // A group is repeated once.
+        if !partly.is_empty() || entries.is_empty() {
             return Ok(self.none());
         }
         let appended = session.query_last(&[NewEntry::all(entries)]).await?.pop().unwrap_or_default();
@@ -157,11 +145,8 @@ impl Work for CommitGroup {
     type Output = Vec<Option<Committed>>;
 
     async fn run<S: Session>(&self, session: &mut S) -> Result<Self::Output, Fault> {
-        let without = match self.next() {
-            Next::All => HashSet::new(),
-            Next::Without(ids) => ids,
-            Next::None => return Ok(self.none()),
-        };
+        let without = self.without().take();
+        let Some(without) = without else { return Ok(self.none()) };
         match self.apply(session, &without).await {
             // The group may be durable, so that its callers get what is known of it and none is tried again.
             outcome if session.may_have_committed() => outcome,
