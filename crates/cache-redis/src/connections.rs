@@ -5,7 +5,7 @@ use crate::{
     address::Address,
     failure::{CLUSTER_DOWN, Failure},
 };
-use deadpool_redis::{Manager, Pool, Runtime};
+use deadpool_redis::{Manager, Pool, PoolError, Runtime};
 use futures_util::future::try_join_all;
 use redis::{
     AsyncConnectionConfig, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisFuture, RedisResult, Value,
@@ -15,9 +15,15 @@ use redis::{
     cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo},
 };
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    num::NonZero,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::available_parallelism,
     time::Duration,
 };
+use tokio::runtime::{Handle, Id, RuntimeFlavor};
 
 /// A connection that many callers share: their requests and responses are interleaved, and the response of a cancelled
 /// caller is dropped when it arrives.
@@ -113,11 +119,13 @@ async fn clustered(client: &ClusterClient) -> Result<Connection, Failure> {
 pub(crate) struct Connections {
     open: Vec<Connection>,
     next: AtomicUsize,
+    /// `None` with a Cluster, whose connections would be many.
+    own: Option<OwnConnections>,
 }
 
 impl Connections {
     pub(crate) async fn open(address: &mut Address, options: &RedisTierOptions) -> Result<Self, Failure> {
-        let open = match address {
+        let (open, own) = match address {
             Address::Server(server) => pooled(server, options).await?,
             // Who the master is can have changed since the last time.
             Address::Sentinel(client) => {
@@ -125,14 +133,19 @@ impl Connections {
                 pooled(master.get_connection_info(), options).await?
             }
             Address::Cluster(client) => {
-                try_join_all((0..options.connections.max(1)).map(|_| clustered(client))).await?
+                (try_join_all((0..options.connections.max(1)).map(|_| clustered(client))).await?, None)
             }
         };
-        Ok(Self { open, next: AtomicUsize::new(0) })
+        Ok(Self { open, next: AtomicUsize::new(0), own })
     }
 
-    /// One of the connections.
+    /// The connection of the caller's runtime, or one of those that all share.
     pub(crate) fn any(&self) -> Option<Connection> {
+        self.own.as_ref().and_then(OwnConnections::get).or_else(|| self.shared())
+    }
+
+    /// One of those that all share.
+    pub(crate) fn shared(&self) -> Option<Connection> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(self.open.len())?;
         self.open.get(turn).cloned()
     }
@@ -140,7 +153,10 @@ impl Connections {
 
 /// Connections to one server. The pool bounds how long each takes to open, with TLS and authentication. They never
 /// return to it: it would check each before each use, and it does not support shared connections.
-async fn pooled(server: &ConnectionInfo, options: &RedisTierOptions) -> Result<Vec<Connection>, Failure> {
+async fn pooled(
+    server: &ConnectionInfo,
+    options: &RedisTierOptions,
+) -> Result<(Vec<Connection>, Option<OwnConnections>), Failure> {
     let count = options.connections.max(1);
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(options.connect))
@@ -151,6 +167,51 @@ async fn pooled(server: &ConnectionInfo, options: &RedisTierOptions) -> Result<V
         .create_timeout(Some(options.connect))
         .build()
         .map_err(|_| Failure::Known("no pool can be made for Redis"))?;
-    let open = try_join_all((0..count).map(|_| pool.get())).await?;
-    Ok(open.into_iter().map(|connection| Connection::Server(deadpool_redis::Connection::take(connection))).collect())
+    let open = try_join_all((0..count).map(|_| single(&pool))).await?;
+    Ok((open, Some(OwnConnections::of(pool))))
+}
+
+async fn single(pool: &Pool) -> Result<Connection, PoolError> {
+    Ok(Connection::Server(deadpool_redis::Connection::take(pool.get().await?)))
+}
+
+/// A connection for each runtime of one thread that has asked, up to two for each core. One that is driven in another runtime
+/// costs two wake-ups across threads for each command.
+struct OwnConnections {
+    pool: Pool,
+    homes: Vec<OnceLock<(Id, Arc<OnceLock<Connection>>)>>,
+}
+
+impl OwnConnections {
+    fn of(pool: Pool) -> Self {
+        let homes = 2 * available_parallelism().map_or(1, NonZero::get);
+        Self { pool, homes: std::iter::repeat_with(OnceLock::new).take(homes).collect() }
+    }
+
+    /// That of the caller's runtime. `None` until it is open: the first call has it opened.
+    fn get(&self) -> Option<Connection> {
+        let runtime = Handle::try_current().ok()?;
+        if runtime.runtime_flavor() != RuntimeFlavor::CurrentThread {
+            return None;
+        }
+        let mut is_first = false;
+        let own = self.homes.iter().find_map(|home| {
+            let (id, own) = home.get_or_init(|| {
+                is_first = true;
+                (runtime.id(), Arc::default())
+            });
+            (*id == runtime.id()).then_some(own)
+        })?;
+        if is_first {
+            let (pool, own) = (self.pool.clone(), Arc::clone(own));
+            runtime.spawn(async move {
+                match single(&pool).await {
+                    // It is set here alone.
+                    Ok(connection) => drop(own.set(connection)),
+                    Err(error) => tracing::debug!(%error, "a thread has no connection of its own to Redis"),
+                }
+            });
+        }
+        own.get().cloned()
+    }
 }

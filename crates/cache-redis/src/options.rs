@@ -26,7 +26,8 @@ pub struct RedisTierOptions {
     pub operation: Duration,
     /// Maximum time to open a connection. 100 ms.
     pub connect: Duration,
-    /// Number of connections that all callers share, to each node of a Cluster. 4.
+    /// Number of connections that all callers share, to each node of a Cluster. 4. Without a Cluster, each runtime of one
+    /// thread that uses the tier has one more of its own, up to two for each core.
     pub connections: usize,
     /// How long values are kept. 24 h.
     pub keep: Duration,

@@ -99,7 +99,7 @@ impl Inner {
         let connections = timeout(BACKGROUND, opening).await.unwrap_or(Err(Failure::TimedOut));
         let has_tls = target.url.expose_secret().starts_with("rediss");
         let connections = connections.map_err(|failure| failure.of_connecting(has_tls))?;
-        let connection = connections.any().ok_or(Failure::Known("no connection"))?;
+        let connection = connections.shared().ok_or(Failure::Known("no connection"))?;
         timeout(self.options.operation, self.ping(connection)).await.unwrap_or(Err(Failure::TimedOut))?;
         Ok(connections)
     }

@@ -144,6 +144,58 @@ async fn a_thousand_callers_share_one_connection_and_each_gets_its_own_answer() 
     assert_eq!(clients.lines().count(), 2, "{clients}");
 }
 
+/// The identifier of the client whose last command was this, among all that Redis lists.
+fn last_user_of(clients: &str, command: &str) -> Vec<u64> {
+    let field = |line: &str, name: &str| {
+        let value = line.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+        value.unwrap_or_default().to_owned()
+    };
+    let users = clients.lines().filter(|line| field(line, "cmd") == command);
+    users.map(|line| field(line, "id").parse().expect("a number")).collect()
+}
+
+#[test]
+fn a_runtime_of_one_thread_soon_has_a_connection_of_its_own() {
+    let redis = RedisServer::start();
+    let options = RedisTierOptions { connections: 1, operation: PATIENCE, ..options(&redis.url()) };
+    let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let process = threads.block_on(Process::start(&options));
+    let clients = || redis.command(&["CLIENT", "LIST"]);
+    let shared = last_user_of(&clients(), "set");
+    assert_eq!(shared.len(), 1, "the one that has checked whether Redis accepts values: {}", clients());
+    let single = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    single.block_on(async {
+        let begun = Instant::now();
+        loop {
+            process.remove(&["row:1".to_owned()]).await;
+            let users = last_user_of(&clients(), "unlink");
+            if users.iter().any(|user| !shared.contains(user)) {
+                break;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{}", clients());
+        }
+    });
+    threads.block_on(process.remove(&["row:1".to_owned()]));
+    let both = last_user_of(&clients(), "unlink");
+    assert_eq!(both.len(), 2, "others share the first: {}", clients());
+    assert!(both.contains(&shared[0]));
+    assert_eq!(clients().lines().count(), 3);
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a thread that is stopped is what is tested")]
+async fn a_thread_that_was_stopped_for_longer_than_the_limit_still_reads_what_has_arrived() {
+    let options = RedisTierOptions { operation: Duration::from_millis(50), ..options(&RedisServer::shared().url()) };
+    let process = Process::start(&options).await;
+    for _ in 0..5 {
+        let asked = process.get("row:1");
+        let stopped = async { std::thread::sleep(Duration::from_millis(150)) };
+        assert_eq!(tokio::join!(asked, stopped).0, Lookup::Absent);
+    }
+    assert!(process.is_up());
+    assert_eq!(process.count("failures"), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn clearing_removes_every_value_of_ours_among_many_of_others() {
     let redis = RedisServer::start();
