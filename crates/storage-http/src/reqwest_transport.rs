@@ -10,8 +10,8 @@ use character_credentials::Secret;
 use character_storage_wire as wire;
 use futures_util::{StreamExt, TryStreamExt};
 use reqwest::{
-    StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER},
+    StatusCode, Url,
+    header::{ACCEPT, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 use secrecy::{ExposeSecret, SecretString};
 use std::{error::Error, fmt, fs::File, io, sync::Arc, time::Duration};
@@ -19,6 +19,10 @@ use tokio::time::Instant;
 
 /// Idle connections are closed before the server does so (75 s); otherwise a request may use a closing one.
 const POOL_IDLE: Duration = Duration::from_secs(60);
+
+/// The media types of responses that are read: of one value, and of a stream.
+const ACCEPTED: &str = "application/json, application/problem+json";
+const ACCEPTED_STREAM: &str = "application/x-ndjson, application/problem+json";
 
 /// The header with the id of a request.
 const REQUEST_ID: &str = "x-request-id";
@@ -34,7 +38,7 @@ pub struct ReqwestTransport {
     clients: Homes<reqwest::Client>,
     /// For streamed responses, whose total time is unlimited but which must not stall.
     streams: reqwest::Client,
-    base: String,
+    base: Url,
     token: Secret,
     request_id: Option<fn() -> Option<String>>,
     max_response_bytes: usize,
@@ -44,7 +48,7 @@ pub struct ReqwestTransport {
 
 impl fmt::Debug for ReqwestTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReqwestTransport").field("base", &self.base).finish_non_exhaustive()
+        f.debug_struct("ReqwestTransport").field("base", &self.base.as_str()).finish_non_exhaustive()
     }
 }
 
@@ -112,7 +116,7 @@ impl ReqwestTransport {
         HttpStorageConfig::check_base_url(&config.base_url)?;
         HttpStorageConfig::check_token(&config.token.get())?;
         config.check_settings()?;
-        let base = config.base_url.as_str().trim_end_matches('/').to_owned();
+        let base = config.base_url.clone();
         // For callers without the transport stack: no wait is without a bound.
         let client = |config: &HttpStorageConfig| builder(config).timeout(config.deadline).build();
         let streams = builder(config).read_timeout(config.deadline).build().map_err(ConnectError::client)?;
@@ -123,18 +127,30 @@ impl ReqwestTransport {
         Ok(Self { clients, streams, base, token, request_id, max_response_bytes, deadline })
     }
 
+    /// The base with this path and query. The name of the host is not read once more for each request.
+    fn address(&self, path: &str) -> Url {
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let mut url = self.base.clone();
+        match url.path().trim_end_matches('/') {
+            "" => url.set_path(path),
+            prefix => url.set_path(&format!("{prefix}{path}")),
+        }
+        url.set_query(query);
+        url
+    }
+
     /// Sends the request, and once more when its token was replaced meanwhile.
     async fn send(
         &self,
         client: &reqwest::Client,
         request: &ApiRequest,
-        media_type: &str,
+        accepted: &'static str,
     ) -> Result<reqwest::Response, TransportError> {
         let token = AttemptToken::current(&self.token);
-        let attempt = self.attempt(client, request, media_type, token.text());
+        let attempt = self.attempt(client, request, accepted, token.text());
         match token.outcome(request, attempt, |response| response.status().as_u16()).await {
             Some(response) => response,
-            None => self.attempt(client, &second_attempt(request), media_type, &self.token.get()).await,
+            None => self.attempt(client, &second_attempt(request), accepted, &self.token.get()).await,
         }
     }
 
@@ -142,13 +158,13 @@ impl ReqwestTransport {
         &self,
         client: &reqwest::Client,
         request: &ApiRequest,
-        media_type: &str,
+        accepted: &'static str,
         token: &SecretString,
     ) -> Result<reqwest::Response, TransportError> {
         let mut builder = client
-            .request(request.method.clone(), format!("{}{}", self.base, request.path))
+            .request(request.method.clone(), self.address(&request.path))
             .bearer_auth(token.expose_secret())
-            .header(ACCEPT, format!("{media_type}, {}", wire::PROBLEM_JSON))
+            .header(ACCEPT, HeaderValue::from_static(accepted))
             .headers(trace_context::headers());
         if let Some(id) = self.request_id.and_then(|current| current()) {
             builder = builder.header(REQUEST_ID, id);
@@ -160,7 +176,7 @@ impl ReqwestTransport {
             builder = builder.timeout(wait + self.deadline);
         }
         if let Some(body) = &request.body {
-            builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
+            builder = builder.header(CONTENT_TYPE, HeaderValue::from_static(wire::JSON)).body(body.clone());
         }
         builder.send().await.map_err(|error| failed(request.operation, error))
     }
@@ -189,7 +205,7 @@ impl ReqwestTransport {
 #[deny(clippy::missing_trait_methods)]
 impl Transport for ReqwestTransport {
     async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
-        let response = self.send(self.clients.own(), &request, wire::JSON).await?;
+        let response = self.send(self.clients.own(), &request, ACCEPTED).await?;
         self.whole(request.operation, response).await
     }
 }
@@ -199,7 +215,7 @@ impl Transport for ReqwestTransport {
 impl StreamTransport for ReqwestTransport {
     async fn open(&self, request: ApiRequest) -> Result<OpenedResponse, TransportError> {
         let operation = request.operation;
-        let response = self.send(&self.streams, &request, wire::NDJSON).await?;
+        let response = self.send(&self.streams, &request, ACCEPTED_STREAM).await?;
         if response.status() != StatusCode::OK {
             return self.whole(operation, response).await.map(OpenedResponse::Whole);
         }
