@@ -9,11 +9,12 @@ use actix_web::{
 use bytes::Bytes;
 use character_domain::{
     Violations,
-    json::{self, ScanError},
+    json::{self, Bounds, ScanError},
     size,
 };
 use character_http_kit::{BodyError, BodyLimits, read_body};
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The media types that an operation accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,20 +108,33 @@ pub(crate) enum UnreadableBody {
     Invalid(Violations),
 }
 
+/// What the object that holds one character may hold. The depth of a document is one less than that of the whole.
+const BOUNDS: Bounds = Bounds { depth: json::MAX_DEPTH + 1, values: size::MAX_ROW_VALUES };
+
 /// The object that holds one character.
 pub(crate) fn character(text: &[u8]) -> Result<Object, UnreadableBody> {
-    json::scan(text, json::MAX_DEPTH + 1, size::MAX_ROW_VALUES).map_err(|error| {
-        UnreadableBody::Invalid(match error {
-            // The depth of a document is one less than that of the whole.
+    match Object::read(text, BOUNDS) {
+        Some(object) => Ok(object),
+        None => Err(refusal(text)),
+    }
+}
+
+/// What is wrong with a text that is not read as the object that holds one character.
+fn refusal(text: &[u8]) -> UnreadableBody {
+    if let Err(error) = json::scan(text, BOUNDS.depth, BOUNDS.values) {
+        return UnreadableBody::Invalid(match error {
             ScanError::TooDeep { levels, member } => {
                 let field = member.unwrap_or_else(|| "body".to_owned());
                 Violations::one(field, format!("must not be nested deeper than {} levels", levels - 1))
             }
             ScanError::TooMany(values) => Violations::one("body", size::too_many_values(values)),
             ScanError::Member { path, reason } => Violations::one(path, reason),
-        })
-    })?;
-    Object::read(text)
+        });
+    }
+    match parse::<Value>(text) {
+        Err(error) => UnreadableBody::Syntax(error),
+        Ok(_) => UnreadableBody::Invalid(Violations::one("body", "must be an object")),
+    }
 }
 
 /// Parses at any depth: only for text that was scanned, or into types that do not recur.

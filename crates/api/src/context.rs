@@ -1,15 +1,17 @@
 //! The context of a request: `If-Match` and `If-None-Match`, `Idempotency-Key`, `X-User-Id`, and what a repeat of the
 //! request is recognised by.
 
-use crate::{Problem, body, condition};
+use crate::{Problem, condition};
 use actix_web::{
     HttpRequest,
     http::header::{HeaderMap, IF_MATCH, IF_NONE_MATCH},
 };
-use character_domain::{json, size};
+use character_domain::{
+    json::{self, Bounds},
+    size,
+};
 use character_http_kit::middleware::note_principal;
 use character_repositories::{Condition, Idempotency, IdempotencyKey, RequestContext};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use utoipa::{
     IntoParams,
@@ -68,9 +70,8 @@ fn idempotency(key: &IdempotencyKey, author: Option<&str>, request: &HttpRequest
 
 /// The body in its one form: no spaces, members in order. `None` when it is no JSON or breaks a limit: then it is refused later.
 fn canonical(body: &[u8]) -> Option<Cow<'_, str>> {
-    json::scan(body, json::MAX_MESSAGE_DEPTH, size::MAX_BULK_VALUES).ok()?;
-    let text = body::parse::<&RawValue>(body).ok()?;
-    json::canonical(text.get()).ok()
+    let bounds = Bounds { depth: json::MAX_MESSAGE_DEPTH, values: size::MAX_BULK_VALUES };
+    json::canonical(str::from_utf8(body).ok()?, bounds).ok()
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {

@@ -1,9 +1,11 @@
 //! The object in a request body. What a client sends as a document stays text.
 
-use crate::body::{UnreadableBody, parse};
-use character_domain::{Document, Violations};
-use serde::de::IgnoredAny;
-use serde_json::{Map, Value, value::RawValue};
+use crate::body::parse;
+use character_domain::{
+    Document,
+    json::{self, Bounds},
+};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The members of a JSON object, by name. Those that are objects themselves are kept as their text: a tree of a sheet is many
@@ -43,18 +45,17 @@ impl Member {
 }
 
 impl Object {
-    /// The object in a text that has passed the scan.
-    pub(crate) fn read(text: &[u8]) -> Result<Self, UnreadableBody> {
-        let texts: BTreeMap<String, &RawValue> = parse(text).map_err(|error| {
-            let syntax = if error.is_data() { parse::<IgnoredAny>(text).err() } else { Some(error) };
-            let not_an_object = || UnreadableBody::Invalid(Violations::one("body", "must be an object"));
-            syntax.map_or_else(not_an_object, UnreadableBody::Syntax)
-        })?;
-        let members = texts.into_iter().map(|(name, text)| Ok((name, Member::read(text)?)));
-        members.collect::<serde_json::Result<_>>().map(Self).map_err(|error| {
-            // It knows the place within its member alone.
-            UnreadableBody::Syntax(parse::<Value>(text).err().unwrap_or(error))
-        })
+    /// The object in a text, by one pass over it. `None`: something is wrong, which [`character`](crate::body::character) names.
+    pub(crate) fn read(text: &[u8], bounds: Bounds) -> Option<Self> {
+        let members = json::members(str::from_utf8(text).ok()?, bounds).ok()?;
+        let member = |member: json::Member<'_>| {
+            let value = match member.document {
+                Some(document) => Member::Document(document),
+                None => Member::Value(parse(member.text.as_bytes()).ok()?),
+            };
+            Some((member.name.into_owned(), value))
+        };
+        members.into_iter().map(member).collect::<Option<_>>().map(Self)
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<Member> {
@@ -79,15 +80,6 @@ impl Object {
 
     pub(crate) fn into_value(self) -> Value {
         Value::Object(self.0.into_iter().map(|(name, member)| (name, member.into_value())).collect())
-    }
-}
-
-impl Member {
-    fn read(text: &RawValue) -> serde_json::Result<Self> {
-        match text.get().as_bytes() {
-            [b'{', ..] => Document::of_scanned(text).map(Self::Document),
-            text => parse(text).map(Self::Value),
-        }
     }
 }
 

@@ -24,12 +24,9 @@ use serde_json::{Map, Value, value::RawValue};
 pub struct Document(pub Members);
 
 impl Document {
-    /// The document in the text of an object that has passed the [`scan`](json::scan). No tree is built of it.
-    ///
-    /// # Errors
-    /// The text is no object, or a string in it is no Unicode text.
-    pub fn of_scanned(text: &RawValue) -> serde_json::Result<Self> {
-        Members::of_scanned(text).map(Self)
+    /// The document in the text of an object, which is in its one form.
+    pub(crate) fn of_canonical(text: &str, survey: Survey) -> serde_json::Result<Self> {
+        Members::of_canonical(text, survey).map(Self)
     }
 
     /// Adds what breaks the limits to `violations`, under `field`.

@@ -4,8 +4,8 @@ mod canonical;
 mod scan;
 mod token;
 
-pub use canonical::canonical;
 pub(crate) use canonical::canonical_with_survey;
+pub use canonical::{Bounds, Member, canonical, members};
 pub use scan::{RESERVED, ScanError, scan, values};
 pub(crate) use scan::{Survey, survey};
 
@@ -162,6 +162,46 @@ mod tests {
         })
     }
 
+    /// Something that makes a text no JSON, or another one.
+    fn edit() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec![
+            "",
+            "",
+            ",",
+            ":",
+            "{",
+            "}",
+            "[",
+            "]",
+            "\"",
+            "\\",
+            "\\u0000",
+            "\\x",
+            "0",
+            "-",
+            ".",
+            "e",
+            "E+",
+            "01",
+            "tru",
+            "null",
+            " ",
+            "\n",
+            "\u{c}",
+            "\u{1}",
+            "\u{7f}",
+            "{}",
+            "\"a\":1,",
+            "\"$serde_json::private::Number\":1,",
+        ])
+    }
+
+    const BOUNDS: Bounds = Bounds { depth: 64, values: 1_000 };
+
+    fn canonical(text: &str) -> serde_json::Result<std::borrow::Cow<'_, str>> {
+        super::canonical(text, BOUNDS)
+    }
+
     #[test]
     fn half_of_a_surrogate_pair_has_no_canonical_form() {
         assert!(canonical(r#"{"a":["\ud800"]}"#).is_err());
@@ -190,15 +230,54 @@ mod tests {
         fn the_canonical_text_is_what_would_be_written(text in any_text()) {
             if scan(text.as_bytes(), 64, 1_000).is_ok() {
                 let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-                let (canonical, found) = canonical_with_survey(&text).unwrap();
+                let (canonical, found) = canonical_with_survey(&text, BOUNDS).unwrap();
                 prop_assert_eq!(&canonical, &serde_json::to_string(&value).unwrap());
                 prop_assert_eq!(found, survey(canonical.as_bytes()));
+            } else {
+                prop_assert!(canonical(&text).is_err());
+            }
+        }
+
+        #[test]
+        fn what_the_scan_and_the_parser_let_pass_has_a_canonical_form_and_nothing_else(
+            text in any_text(),
+            edits in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), edit()), 1..3),
+            depth in 1_usize..6,
+            values in 1_usize..20,
+        ) {
+            let mut bytes = text.into_bytes();
+            for (place, removes, edit) in edits {
+                let at = place.index(bytes.len() + 1);
+                bytes.splice(at..(at + usize::from(removes)).min(bytes.len()), edit.bytes());
+            }
+            if let Ok(text) = str::from_utf8(&bytes) {
+                let parsed = serde_json::from_str::<serde_json::Value>(text);
+                let passes = scan(&bytes, depth, values).is_ok() && parsed.is_ok();
+                let bounds = Bounds { depth, values };
+                prop_assert_eq!(super::canonical(text, bounds).is_ok(), passes, "{}", text);
+                let is_object = passes && parsed.as_ref().is_ok_and(serde_json::Value::is_object);
+                let members = members(text, bounds);
+                prop_assert_eq!(members.is_ok(), is_object, "{}", text);
+                if let (Ok(members), Ok(value)) = (members, parsed) {
+                    prop_assert_eq!(members.len(), value.as_object().unwrap().len());
+                    for member in members {
+                        let value = &value[&*member.name];
+                        prop_assert_eq!(&serde_json::from_str::<serde_json::Value>(member.text).unwrap(), value);
+                        prop_assert_eq!(member.document.is_some(), value.is_object());
+                        if let Some(document) = member.document {
+                            prop_assert_eq!(document.0.text().unwrap().get(), serde_json::to_string(value).unwrap());
+                            let surveyed = survey(document.0.text().unwrap().get().as_bytes());
+                            prop_assert_eq!(document.0.known_survey(), Some(surveyed));
+                        }
+                    }
+                }
             }
         }
 
         #[test]
         fn no_text_makes_the_canonical_form_panic(text in "[\\[\\]{}\",:\\\\ae1\u{e9} -]{0,40}") {
             let _ = canonical(&text);
+            let _ = members(&text, BOUNDS);
         }
 
         #[test]

@@ -1,13 +1,12 @@
 //! The members of a document, kept as a map, as JSON text, or as both.
 
 use crate::{
-    json::{self, Survey},
+    json::{self, Bounds, Survey},
     size::MAX_VALUES,
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::value::MapDeserializer};
 use serde_json::{Map, Value, value::RawValue};
 use std::{
-    borrow::Cow,
     fmt,
     ops::{Deref, DerefMut},
     sync::{Arc, OnceLock},
@@ -91,6 +90,16 @@ impl Shared {
     }
 }
 
+/// What [`RawValue`] calls its text towards serde.
+const RAW: &str = "$serde_json::private::RawValue";
+
+/// A text that is known to be JSON. [`RawValue::from_string`] would parse it once more, and is for a `serde_json` that has
+/// another name for the text.
+fn raw(text: &str) -> serde_json::Result<Box<RawValue>> {
+    let as_map = MapDeserializer::<_, serde_json::Error>::new(std::iter::once((RAW, text)));
+    Box::<RawValue>::deserialize(as_map).or_else(|_| RawValue::from_string(text.to_owned()))
+}
+
 /// The members in a text that was scanned, or written from members, before.
 fn parsed(text: &RawValue) -> serde_json::Result<Map<String, Value>> {
     json::parse_scanned(text.get().as_bytes())
@@ -158,7 +167,7 @@ impl Members {
     }
 
     /// What there is to know of the text, where there is one.
-    pub(super) fn known_survey(&self) -> Option<Survey> {
+    pub(crate) fn known_survey(&self) -> Option<Survey> {
         self.0.text.get().map(|text| text.0.survey)
     }
 
@@ -166,17 +175,9 @@ impl Members {
         Self(Arc::new(Shared { members: OnceLock::new(), text: text.into() }))
     }
 
-    /// The members in the text of an object that has passed the [`scan`](json::scan), in its one form.
-    pub(super) fn of_scanned(text: &RawValue) -> serde_json::Result<Self> {
-        if !text.get().starts_with('{') {
-            return Err(serde::de::Error::custom("must be an object"));
-        }
-        let (canonical, survey) = json::canonical_with_survey(text.get())?;
-        let text = match canonical {
-            Cow::Borrowed(_) => text.to_owned(),
-            Cow::Owned(canonical) => RawValue::from_string(canonical)?,
-        };
-        Ok(Self::of_text(Text::surveyed(text, survey)))
+    /// The members in the text of an object, which is in its one form.
+    pub(super) fn of_canonical(text: &str, survey: Survey) -> serde_json::Result<Self> {
+        Ok(Self::of_text(Text::surveyed(raw(text)?, survey)))
     }
 
     /// The same members, kept as their text alone: many times smaller than a map of short values.
@@ -256,8 +257,18 @@ impl<'de> Deserialize<'de> for Members {
         {
             return Ok(Self::of_text(Text::surveyed(text, survey)));
         }
-        json::scan(text.get().as_bytes(), json::MAX_MESSAGE_DEPTH, MAX_VALUES).map_err(serde::de::Error::custom)?;
-        Self::of_scanned(&text).map_err(serde::de::Error::custom)
+        if !text.get().starts_with('{') {
+            return Err(serde::de::Error::custom("must be an object"));
+        }
+        let bounds = Bounds { depth: json::MAX_MESSAGE_DEPTH, values: MAX_VALUES };
+        match json::canonical_with_survey(text.get(), bounds) {
+            Ok((canonical, survey)) => Self::of_canonical(&canonical, survey).map_err(serde::de::Error::custom),
+            Err(error) => {
+                // It knows which member is wrong.
+                json::scan(text.get().as_bytes(), bounds.depth, bounds.values).map_err(serde::de::Error::custom)?;
+                Err(serde::de::Error::custom(error))
+            }
+        }
     }
 }
 

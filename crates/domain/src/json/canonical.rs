@@ -1,52 +1,122 @@
 //! The one form of a JSON text.
 
 use super::{
-    MAX_MESSAGE_DEPTH,
     scan::{RESERVED, Survey},
     token::{is_escaped_as_written, is_in_word, string_at, word_at},
 };
+use crate::Document;
 use serde::de::Error as _;
 use std::borrow::Cow;
 
-/// The text that `serde_json` writes for the value it parses from `text`, which has passed the [`scan`](super::scan): without
-/// spaces, members in the order of their names, strings and exponents in their one form. No tree is built, which would take
-/// many times longer.
+/// What a text may hold at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How deep it may be nested.
+    pub depth: usize,
+    /// How many JSON values it may have.
+    pub values: usize,
+}
+
+/// The text that `serde_json` writes for the value it parses from `text`: without spaces, members in the order of their names,
+/// strings and exponents in their one form. No tree is built, which would take many times longer.
 ///
 /// # Errors
-/// That of the parser for a string that is no Unicode text, such as half of a surrogate pair. The syntax is not checked
-/// otherwise: what is written of a text that is no JSON has no meaning.
-pub fn canonical(text: &str) -> serde_json::Result<Cow<'_, str>> {
-    canonical_with_survey(text).map(|(text, _)| text)
+/// The text is no JSON, or something that the [`scan`](super::scan) refuses. Which of it, the scan and the parser say.
+pub fn canonical(text: &str, bounds: Bounds) -> serde_json::Result<Cow<'_, str>> {
+    canonical_with_survey(text, bounds).map(|(text, _)| text)
 }
 
 /// The same, with what a [`survey`](super::survey) finds in it. It is borrowed when `text` was not rewritten anywhere.
-pub(crate) fn canonical_with_survey(text: &str) -> serde_json::Result<(Cow<'_, str>, Survey)> {
-    let (out, members, unsorted, survey) = (String::new(), Vec::new(), String::new(), Survey::default());
-    let mut writer = Writer { text, at: 0, out, from: 0, members, unsorted, survey };
+pub(crate) fn canonical_with_survey(text: &str, bounds: Bounds) -> serde_json::Result<(Cow<'_, str>, Survey)> {
+    let mut writer = Writer::new(text, bounds);
     writer.value(0)?;
-    if writer.from == 0 && writer.at == text.len() {
+    if writer.next().is_some() {
+        return Err(invalid("something follows the value"));
+    }
+    if writer.is_as_it_was(0) {
         return Ok((text.into(), writer.survey));
     }
     writer.flush();
     Ok((writer.out.into(), writer.survey))
 }
 
+/// A member of an object whose text was read.
+#[derive(Clone, Debug)]
+pub struct Member<'a> {
+    /// What its name says.
+    pub name: Cow<'a, str>,
+    /// The text of its value.
+    pub text: &'a str,
+    /// Its value, when that is an object.
+    pub document: Option<Document>,
+}
+
+/// The members of the object that is `text`, in the order of the text, each read by one pass over it.
+///
+/// # Errors
+/// The text is no JSON, no object, or something that the [`scan`](super::scan) refuses. Which of it, the scan and the parser
+/// say.
+pub fn members(text: &str, bounds: Bounds) -> serde_json::Result<Vec<Member<'_>>> {
+    let inside = Bounds { depth: bounds.depth.saturating_sub(1), ..bounds };
+    let mut writer = Writer::new(text, inside);
+    let (mut members, mut values) = (Vec::new(), 1);
+    if writer.next() != Some(b'{') {
+        return Err(invalid("it is no object"));
+    }
+    writer.at += 1;
+    while writer.goes_on(b'}', members.is_empty())? {
+        let name = writer.name_and_colon()?;
+        let is_object = writer.next() == Some(b'{');
+        // What was written and found before the value is not of it.
+        let start = writer.at;
+        writer.out.clear();
+        (writer.from, writer.survey) = (start, Survey::default());
+        writer.value(0)?;
+        values += writer.survey.values;
+        let text = text.get(start..writer.at).unwrap_or_default();
+        let document = is_object.then(|| {
+            let survey = writer.survey;
+            Document::of_canonical(writer.written(start), survey)
+        });
+        members.push(Member { name, text, document: document.transpose()? });
+    }
+    writer.at += 1;
+    if writer.next().is_some() || values > bounds.values {
+        return Err(invalid("something follows the object, or it holds too many values"));
+    }
+    let mut names: Vec<_> = members.iter().map(|member| &member.name).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+        return Err(invalid(TWICE));
+    }
+    Ok(members)
+}
+
+const TWICE: &str = "a member is given twice";
+
+fn invalid(reason: &'static str) -> serde_json::Error {
+    serde_json::Error::custom(reason)
+}
+
 /// What is written is `out`, and behind it the text between `from` and `at`, which is copied when something else must follow:
 /// most of a text is in its one form, and is copied in long parts.
 struct Writer<'a> {
     text: &'a str,
+    bounds: Bounds,
+    /// Whether the text has control characters: line breaks and tabs between its parts, or some that no string may have.
+    has_control: bool,
     at: usize,
     out: String,
     from: usize,
     /// Those of all objects that are not closed yet.
-    members: Vec<Member<'a>>,
+    members: Vec<Written<'a>>,
     /// The members of the object that is being sorted, as they were written.
     unsorted: String,
     survey: Survey,
 }
 
 /// A member that was written.
-struct Member<'a> {
+struct Written<'a> {
     name: Cow<'a, str>,
     /// Where it begins and ends in what was written.
     from: usize,
@@ -54,6 +124,27 @@ struct Member<'a> {
 }
 
 impl<'a> Writer<'a> {
+    fn new(text: &'a str, bounds: Bounds) -> Self {
+        // All of them are looked at, so that many are compared at once.
+        let has_control = text.bytes().fold(false, |found, byte| found | (byte < b' '));
+        let (out, members, unsorted, survey) = (String::new(), Vec::new(), String::new(), Survey::default());
+        Self { text, bounds, has_control, at: 0, out, from: 0, members, unsorted, survey }
+    }
+
+    /// What was written of the value that began at `start`.
+    fn written(&mut self, start: usize) -> &str {
+        if self.is_as_it_was(start) {
+            return self.text.get(start..self.at).unwrap_or_default();
+        }
+        self.flush();
+        &self.out
+    }
+
+    /// Whether nothing was written in another way since `start`.
+    fn is_as_it_was(&self, start: usize) -> bool {
+        self.from == start && self.out.is_empty()
+    }
+
     fn flush(&mut self) {
         if self.out.capacity() == 0 {
             self.out.reserve(self.text.len());
@@ -79,37 +170,55 @@ impl<'a> Writer<'a> {
     fn next(&mut self) -> Option<u8> {
         let rest = self.text.as_bytes().get(self.at..)?;
         match rest.first() {
-            Some(byte) if byte.is_ascii_whitespace() => {}
+            Some(byte) if is_space(*byte) => {}
             first => return first.copied(),
         }
-        let spaces = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let spaces = rest.iter().take_while(|byte| is_space(**byte)).count();
         self.replace(spaces, "");
         rest.get(spaces).copied()
     }
 
-    fn value(&mut self, depth: usize) -> serde_json::Result<()> {
-        // Each level takes some of the stack.
-        if depth > MAX_MESSAGE_DEPTH {
-            return Err(serde_json::Error::custom("nested too deep"));
+    /// Whether another item follows in the list that ends with `end`; writes the comma before it.
+    fn goes_on(&mut self, end: u8, is_first: bool) -> serde_json::Result<bool> {
+        match self.next() {
+            Some(byte) if byte == end => Ok(false),
+            _ if is_first => Ok(true),
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            _ => Err(invalid("a comma is missing")),
         }
+    }
+
+    fn value(&mut self, depth: usize) -> serde_json::Result<()> {
         self.survey.values += 1;
+        if self.survey.values > self.bounds.values {
+            return Err(invalid("it holds too many values"));
+        }
         match self.next() {
             Some(b'"') => self.string(),
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.array(depth),
-            Some(byte) if is_in_word(byte) => {
-                self.word(byte);
-                Ok(())
-            }
-            _ => Err(serde_json::Error::custom("a value is missing")),
+            Some(b'{') => self.object(depth + 1),
+            Some(b'[') => self.array(depth + 1),
+            Some(byte) if is_in_word(byte) => self.word(byte),
+            _ => Err(invalid("a value is missing")),
         }
+    }
+
+    /// Notes that something is nested this deep. Each level takes some of the stack.
+    fn descend(&mut self, depth: usize) -> serde_json::Result<()> {
+        self.survey.depth = self.survey.depth.max(depth);
+        if depth > self.bounds.depth { Err(invalid("it is nested too deep")) } else { Ok(()) }
     }
 
     /// The string at this place, with its quotes, and whether it has no escape.
     fn quoted(&self) -> serde_json::Result<(&'a str, bool)> {
         let (raw, is_plain) = string_at(self.text.as_bytes(), self.at + 1);
+        if self.has_control && raw.iter().any(|byte| *byte < b' ') {
+            return Err(invalid("a string has a control character"));
+        }
         let quoted = self.text.get(self.at..self.at + raw.len() + 2);
-        Ok((quoted.ok_or_else(|| serde_json::Error::custom("a string is not closed"))?, is_plain))
+        Ok((quoted.ok_or_else(|| invalid("a string is not closed"))?, is_plain))
     }
 
     /// Writes the string at this place.
@@ -140,61 +249,73 @@ impl<'a> Writer<'a> {
         Ok(decoded)
     }
 
+    /// Writes the name at this place and the colon behind it, and returns what the name says.
+    fn name_and_colon(&mut self) -> serde_json::Result<Cow<'a, str>> {
+        if self.next() != Some(b'"') {
+            return Err(invalid("a member has no name"));
+        }
+        let name = self.name()?;
+        if name.starts_with(RESERVED) {
+            return Err(invalid("a name is reserved"));
+        }
+        if self.next() != Some(b':') {
+            return Err(invalid("a member has no value"));
+        }
+        self.at += 1;
+        Ok(name)
+    }
+
     /// A number keeps its digits, but an exponent has a small `e` and a sign.
-    fn word(&mut self, first: u8) {
+    fn word(&mut self, first: u8) -> serde_json::Result<()> {
         let length = word_at(self.text.as_bytes(), self.at);
         let word = self.text.get(self.at..self.at + length).unwrap_or_default();
-        let is_number = first == b'-' || first.is_ascii_digit();
-        match word.split_once(['e', 'E']).filter(|_| is_number) {
+        if first.is_ascii_alphabetic() {
+            self.at += length;
+            return if matches!(word, "true" | "false" | "null") { Ok(()) } else { Err(invalid("it is no word")) };
+        }
+        if !is_number(word.as_bytes()) {
+            return Err(invalid("it is no number"));
+        }
+        match word.split_once(['e', 'E']) {
             Some((digits, exponent)) => {
                 let sign = if exponent.starts_with(['+', '-']) { "" } else { "+" };
                 self.replace(length, &[digits, "e", sign, exponent].concat());
             }
             None => self.at += length,
         }
+        Ok(())
     }
 
     fn array(&mut self, depth: usize) -> serde_json::Result<()> {
-        self.survey.depth = self.survey.depth.max(depth + 1);
+        self.descend(depth)?;
         self.at += 1;
-        loop {
-            match self.next() {
-                Some(b']') => break,
-                Some(b',') => self.at += 1,
-                _ => self.value(depth + 1)?,
-            }
+        let mut is_first = true;
+        while self.goes_on(b']', is_first)? {
+            is_first = false;
+            self.value(depth)?;
         }
         self.at += 1;
         Ok(())
     }
 
     fn object(&mut self, depth: usize) -> serde_json::Result<()> {
-        self.survey.depth = self.survey.depth.max(depth + 1);
+        self.descend(depth)?;
         self.at += 1;
         let (start, own) = (self.length(), self.members.len());
-        let mut is_sorted = true;
-        loop {
-            match self.next() {
-                Some(b'}') => break,
-                Some(b',') => self.at += 1,
-                Some(b'"') => {
-                    let from = self.length();
-                    let name = self.name()?;
-                    self.survey.has_reserved |= name.starts_with(RESERVED);
-                    if self.next() != Some(b':') {
-                        return Err(serde_json::Error::custom("a member has no value"));
-                    }
-                    self.at += 1;
-                    self.value(depth + 1)?;
-                    is_sorted &= self.members.get(own..).and_then(<[_]>::last).is_none_or(|before| before.name < name);
-                    self.members.push(Member { name, from, to: self.length() });
-                }
-                _ => return Err(serde_json::Error::custom("a member has no name")),
-            }
+        let (mut is_first, mut is_sorted) = (true, true);
+        while self.goes_on(b'}', is_first)? {
+            is_first = false;
+            // Spaces before a name are not written.
+            self.next();
+            let from = self.length();
+            let name = self.name_and_colon()?;
+            self.value(depth)?;
+            is_sorted &= self.members.get(own..).and_then(<[_]>::last).is_none_or(|before| before.name < name);
+            self.members.push(Written { name, from, to: self.length() });
         }
         if !is_sorted {
             self.flush();
-            self.sort(start, own);
+            self.sort(start, own)?;
         }
         self.at += 1;
         self.members.truncate(own);
@@ -202,9 +323,12 @@ impl<'a> Writer<'a> {
     }
 
     /// Puts the members of the innermost object, which were written from `start`, in the order of their names.
-    fn sort(&mut self, start: usize, own: usize) {
+    fn sort(&mut self, start: usize, own: usize) -> serde_json::Result<()> {
         let members = self.members.get_mut(own..).unwrap_or_default();
         members.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        if members.windows(2).any(|pair| matches!(pair, [one, other] if one.name == other.name)) {
+            return Err(invalid(TWICE));
+        }
         self.unsorted.clear();
         self.unsorted.push_str(self.out.get(start..).unwrap_or_default());
         self.out.truncate(start);
@@ -214,7 +338,34 @@ impl<'a> Writer<'a> {
             }
             self.out.push_str(self.unsorted.get(member.from - start..member.to - start).unwrap_or_default());
         }
+        Ok(())
     }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Whether this is a number of JSON.
+fn is_number(word: &[u8]) -> bool {
+    let without_sign = word.strip_prefix(b"-").unwrap_or(word);
+    let (whole, rest) = digits(without_sign);
+    let (fraction, rest) = match rest.strip_prefix(b".") {
+        Some(rest) => digits(rest),
+        None => (1, rest),
+    };
+    let (exponent, rest) = match rest {
+        [b'e' | b'E', b'+' | b'-', rest @ ..] | [b'e' | b'E', rest @ ..] => digits(rest),
+        rest => (1, rest),
+    };
+    let has_zero_before = whole > 1 && without_sign.starts_with(b"0");
+    whole > 0 && fraction > 0 && exponent > 0 && rest.is_empty() && !has_zero_before
+}
+
+/// How many digits `text` begins with, and what follows them.
+fn digits(text: &[u8]) -> (usize, &[u8]) {
+    let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (count, text.get(count..).unwrap_or_default())
 }
 
 /// The string without its quotes.
