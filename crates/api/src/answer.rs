@@ -71,7 +71,7 @@ impl From<UnreadableRow> for UnreadableRowBody {
 }
 
 impl<T> PageBody<T> {
-    pub(crate) fn of<E>(page: Listed<E>) -> Self
+    pub(crate) fn of<E: Clone>(page: Listed<E>) -> Self
     where
         T: From<E>,
     {
@@ -157,7 +157,10 @@ pub(crate) fn part_of_page<E: Entity, B: From<E> + Serialize + 'static>(
 }
 
 /// A page of rows of which a part is computed when they are read, so that revisions do not stand for their contents.
-pub(crate) fn page_of_computed<E, B: From<E> + Serialize>(request: &HttpRequest, read: Read<Listed<E>>) -> Answer {
+pub(crate) fn page_of_computed<E: Clone, B: From<E> + Serialize>(
+    request: &HttpRequest,
+    read: Read<Listed<E>>,
+) -> Answer {
     let mut response = HttpResponse::Ok();
     provenance::tell(&mut response, read.source);
     list_of_nodes(request, response, &PageBody::<B>::of(read.value))

@@ -48,7 +48,7 @@ impl World {
     async fn impacts(&self, of: CharacterId) -> Vec<EventImpact> {
         let query = EventImpactQuery::default();
         let page = self.campaigns.impacts_on(of, query, PageRequest::default(), &RequestContext::default()).await;
-        page.unwrap().value.items
+        page.unwrap().value.items.into_vec()
     }
 
     async fn handle(&self, id: &str, event_type: &str, data: Value) -> Handled {

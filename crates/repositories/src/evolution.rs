@@ -49,7 +49,9 @@ impl EvolutionRepository {
     ) -> Result<Read<Listed<CharacterVersion>>> {
         self.context.exists(of, deleted).await?;
         let mut read = self.context.list(&versions_of(of), wanted.into()).await?;
-        self.add_changes(&mut read.value.items).await?;
+        let mut versions = std::mem::take(&mut read.value.items).into_vec();
+        self.add_changes(&mut versions).await?;
+        read.value.items = versions.into();
         Ok(read)
     }
 

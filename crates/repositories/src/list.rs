@@ -2,7 +2,7 @@
 
 use crate::{Result, StorageContext};
 use character_storage_port::{
-    Cursor, Entity, Page, PageRequest, Read, Source, Start, StoragePort, Store, UnreadableRow,
+    Cursor, Entity, Page, PageRequest, Read, Rows, Source, Start, StoragePort, Store, UnreadableRow,
 };
 
 /// Whether the rows of the whole list are counted.
@@ -34,7 +34,7 @@ impl From<PageRequest> for ListRequest {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed<E> {
     /// The readable rows, in the order of the list.
-    pub items: Vec<E>,
+    pub items: Rows<E>,
     /// Where the next page starts; `None` at the end of the list.
     pub next: Option<Cursor>,
     /// The rows of this page that cannot be read.

@@ -52,7 +52,7 @@ impl ProgressRepository {
         let rows = Store::<CharacterProgress>::list(self.context.storage(), &query, first).await?;
         let source = less_fresh(character.source, rows.source);
         let character = character.value;
-        let row = Standing::of(&character, rows.value.complete()?.items)?.into_row();
+        let row = Standing::of(&character, rows.value.complete()?.items.into_vec())?.into_row();
         Ok(Read { value: Progress { row, revision: character.meta.revision }, source })
     }
 }

@@ -96,7 +96,7 @@ async fn act(storage: &ValidatedStorage<MemoryStorage>) {
 
 async fn latest(all: &Repositories, of: character_domain::CharacterId) -> CharacterVersion {
     let plain = RequestContext::default();
-    all.evolution.versions(of, Deleted::Exclude, PageRequest::default(), &plain).await.unwrap().value.items.remove(0)
+    all.evolution.versions(of, Deleted::Exclude, PageRequest::default(), &plain).await.unwrap().value.items[0].clone()
 }
 
 #[tokio::test]

@@ -142,6 +142,7 @@ mod port;
 mod position;
 mod progress;
 mod read;
+mod rows;
 mod snapshot;
 mod transaction;
 mod version;
@@ -176,6 +177,7 @@ pub use port::{Commit, Deleted, OPERATIONS, POLLED, PROBE, Probe, Store};
 pub use position::{at_least, note_position, required_position};
 pub use progress::CharacterProgressQuery;
 pub use read::{Read, Source, StaleReason, Tier};
+pub use rows::Rows;
 pub use snapshot::{SNAPSHOT, Snapshot, SnapshotItem, SnapshotStream, UnreadableInSnapshot};
 pub use transaction::{
     COMMIT, Committed, Fingerprint, MAX_ANSWER_ENVELOPE, MAX_EVENTS, MAX_TRANSACTIONS, MAX_WRITES, Transaction,

@@ -1,6 +1,6 @@
 //! Lists in pages.
 
-use crate::{Cursor, Entity, ErrorKind, Order, Query, Result, StorageError};
+use crate::{Cursor, Entity, ErrorKind, Order, Query, Result, Rows, StorageError};
 use character_domain::{Violations, size};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -130,7 +130,7 @@ pub fn check_count<E: Entity>(query: &E::Query) -> Result<()> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page<E> {
     /// The readable rows, in the order of the list.
-    pub items: Vec<E>,
+    pub items: Rows<E>,
     /// Where the next page starts; `None` at the end of the list.
     pub next: Option<Cursor>,
     /// The rows of this page that cannot be read. They count for `limit` and have their places in the list.
@@ -141,8 +141,8 @@ pub struct Page<E> {
 impl<E> Page<E> {
     /// A page of these rows, each of which could be read.
     #[must_use]
-    pub fn new(items: Vec<E>, next: Option<Cursor>) -> Self {
-        Self { items, next, unreadable: Vec::new() }
+    pub fn new(items: impl Into<Rows<E>>, next: Option<Cursor>) -> Self {
+        Self { items: items.into(), next, unreadable: Vec::new() }
     }
 }
 
@@ -190,7 +190,9 @@ pub struct PageBuilder<E> {
     order: Order,
     limit: usize,
     bytes: usize,
-    page: Page<E>,
+    items: Vec<E>,
+    unreadable: Vec<UnreadableRow>,
+    next: Option<Cursor>,
     last: Option<Cursor>,
 }
 
@@ -198,8 +200,9 @@ impl<E: Entity> PageBuilder<E> {
     /// An empty page of the list of this query.
     #[must_use]
     pub fn new(query: &E::Query, limit: Limit) -> Self {
-        let page = Page::new(Vec::new(), None);
-        Self { order: query.order(), limit: limit.get() as usize, bytes: 0, page, last: None }
+        let (items, unreadable) = (Vec::new(), Vec::new());
+        let (order, limit) = (query.order(), limit.get() as usize);
+        Self { order, limit, bytes: 0, items, unreadable, next: None, last: None }
     }
 
     /// Adds the next row of the list. `false`: the page is full, and the row is on the next one.
@@ -208,7 +211,7 @@ impl<E: Entity> PageBuilder<E> {
         let fits =
             self.has_room_for(size::within(MAX_PAGE_BYTES, &row).unwrap_or(usize::MAX), Cursor::of(&row, self.order));
         if fits {
-            self.page.items.push(row);
+            self.items.push(row);
         }
         fits
     }
@@ -220,7 +223,7 @@ impl<E: Entity> PageBuilder<E> {
         let (position, id) = (self.len(), place.id);
         let fits = self.has_room_for(bytes, place);
         if fits {
-            self.page.unreadable.push(UnreadableRow { position, id, problem });
+            self.unreadable.push(UnreadableRow { position, id, problem });
         }
         fits
     }
@@ -228,18 +231,18 @@ impl<E: Entity> PageBuilder<E> {
     /// The page.
     #[must_use]
     pub fn finish(self) -> Page<E> {
-        self.page
+        Page { items: self.items.into(), next: self.next, unreadable: self.unreadable }
     }
 
     fn len(&self) -> usize {
-        self.page.items.len() + self.page.unreadable.len()
+        self.items.len() + self.unreadable.len()
     }
 
     fn has_room_for(&mut self, bytes: usize, place: Cursor) -> bool {
         let bytes = self.bytes.saturating_add(bytes);
-        if self.page.next.is_some() || self.len() == self.limit || (self.last.is_some() && bytes > MAX_PAGE_BYTES) {
-            if self.page.next.is_none() {
-                self.page.next.clone_from(&self.last);
+        if self.next.is_some() || self.len() == self.limit || (self.last.is_some() && bytes > MAX_PAGE_BYTES) {
+            if self.next.is_none() {
+                self.next.clone_from(&self.last);
             }
             return false;
         }

@@ -167,7 +167,7 @@ pub async fn page<E: Sample>(storage: &dyn StoragePort, query: &E::Query, reques
 pub async fn listed<E: Sample>(storage: &dyn StoragePort, query: &E::Query) -> Vec<E> {
     let page = page(storage, query, PageRequest::first(Limit::MAX)).await;
     assert_eq!((page.next, page.unreadable), (None, Vec::new()), "the list for {query:?}");
-    page.items
+    page.items.into_vec()
 }
 
 /// Every row of the list, read in pages of at most `limit` rows.

@@ -2,7 +2,7 @@
 
 use crate::Problem;
 use character_storage_port::{
-    Committed, Cursor, Page, SnapshotItem, StoredRow, Transaction, UnreadableInSnapshot, UnreadableRow,
+    Committed, Cursor, Page, Rows, SnapshotItem, StoredRow, Transaction, UnreadableInSnapshot, UnreadableRow,
 };
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListBody<E> {
     /// The readable rows, in the order of the list.
-    pub items: Vec<E>,
+    pub items: Rows<E>,
     /// Where the next page starts; `null` at the end.
     pub next_cursor: Option<Cursor>,
     /// The rows of this page that cannot be read; absent when there are none.

@@ -105,12 +105,23 @@ impl World {
     }
 
     async fn impacts(&self, query: EventImpactQuery) -> Vec<EventImpact> {
-        self.campaigns.impacts_on(self.hero, query, PageRequest::default(), &plain()).await.unwrap().value.items
+        self.campaigns
+            .impacts_on(self.hero, query, PageRequest::default(), &plain())
+            .await
+            .unwrap()
+            .value
+            .items
+            .into_vec()
     }
 
     async fn versions(&self) -> Vec<CharacterVersion> {
         let query = CharacterVersionQuery { character_id: Some(self.hero), ..CharacterVersionQuery::default() };
-        Store::<CharacterVersion>::list(&self.storage, &query, PageRequest::default()).await.unwrap().value.items
+        Store::<CharacterVersion>::list(&self.storage, &query, PageRequest::default())
+            .await
+            .unwrap()
+            .value
+            .items
+            .into_vec()
     }
 
     async fn experience(&self) -> Option<(i64, u8)> {
@@ -156,7 +167,7 @@ async fn a_campaign_lists_those_who_take_part() {
     let campaign = CampaignId::new();
     let list = async || {
         let page = world.campaigns.characters(campaign, CharacterQuery::live(), PageRequest::default(), &plain()).await;
-        page.unwrap().value.items
+        page.unwrap().value.items.into_vec()
     };
     assert_eq!(list().await, []);
     let joined = world.campaigns.join(world.hero, campaign, &plain()).await.unwrap();

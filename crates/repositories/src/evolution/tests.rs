@@ -69,7 +69,13 @@ impl World {
     }
 
     async fn versions(&self, of: CharacterId) -> Vec<CharacterVersion> {
-        self.evolution.versions(of, Deleted::Exclude, PageRequest::default(), &plain()).await.unwrap().value.items
+        self.evolution
+            .versions(of, Deleted::Exclude, PageRequest::default(), &plain())
+            .await
+            .unwrap()
+            .value
+            .items
+            .into_vec()
     }
 
     /// The versions of the hero, oldest first.
@@ -83,7 +89,12 @@ impl World {
     where
         MemoryStorage: Store<E>,
     {
-        Store::<E>::list(&self.storage, &E::Query::default(), PageRequest::first(Limit::MAX)).await.unwrap().value.items
+        Store::<E>::list(&self.storage, &E::Query::default(), PageRequest::first(Limit::MAX))
+            .await
+            .unwrap()
+            .value
+            .items
+            .into_vec()
     }
 
     async fn events(&self) -> Vec<(String, CharacterId, Value)> {

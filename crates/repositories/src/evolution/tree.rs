@@ -132,7 +132,7 @@ impl EvolutionRepository {
             (Total::Counted, None, None) => u64::try_from(nodes.len()).ok(),
             (Total::Counted, ..) => Some(self.count_versions(&lineage).await?),
         };
-        Ok(Listed { items: nodes, next, unreadable: Vec::new(), total })
+        Ok(Listed { items: nodes.into(), next, unreadable: Vec::new(), total })
     }
 
     /// The number of versions of these characters together.

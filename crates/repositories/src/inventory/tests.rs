@@ -55,7 +55,12 @@ impl World {
 
     async fn versions(&self) -> Vec<CharacterVersion> {
         let query = CharacterVersionQuery { character_id: Some(self.hero), ..CharacterVersionQuery::default() };
-        Store::<CharacterVersion>::list(&self.storage, &query, PageRequest::default()).await.unwrap().value.items
+        Store::<CharacterVersion>::list(&self.storage, &query, PageRequest::default())
+            .await
+            .unwrap()
+            .value
+            .items
+            .into_vec()
     }
 }
 

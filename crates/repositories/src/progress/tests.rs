@@ -71,21 +71,26 @@ impl World {
 
     async fn versions(&self) -> Vec<CharacterVersion> {
         let query = CharacterVersionQuery { character_id: Some(self.hero), ..CharacterVersionQuery::default() };
-        Store::<CharacterVersion>::list(&self.storage, &query, PageRequest::default()).await.unwrap().value.items
+        Store::<CharacterVersion>::list(&self.storage, &query, PageRequest::default())
+            .await
+            .unwrap()
+            .value
+            .items
+            .into_vec()
     }
 
     async fn stored(&self) -> Vec<CharacterProgress> {
-        self.storage.list(&of_character(self.hero), PageRequest::default()).await.unwrap().value.items
+        self.storage.list(&of_character(self.hero), PageRequest::default()).await.unwrap().value.items.into_vec()
     }
 
     async fn experience_entries(&self) -> Vec<ExperienceEntry> {
         let query = ExperienceEntryQuery { character_id: Some(self.hero), ..ExperienceEntryQuery::default() };
-        self.storage.list(&query, PageRequest::default()).await.unwrap().value.items
+        self.storage.list(&query, PageRequest::default()).await.unwrap().value.items.into_vec()
     }
 
     async fn journal(&self) -> Vec<JournalEntry> {
         let query = JournalEntryQuery { character_id: Some(self.hero), ..JournalEntryQuery::default() };
-        self.storage.list(&query, PageRequest::default()).await.unwrap().value.items
+        self.storage.list(&query, PageRequest::default()).await.unwrap().value.items.into_vec()
     }
 
     async fn events(&self) -> Vec<(String, Value)> {

@@ -285,7 +285,7 @@ pub async fn a_thousand_items_commit_together(storage: Arc<dyn StoragePort>) {
     assert!(created == items, "the items must be given back as stored");
     let query = InventoryItemQuery { character_id: Some(character), ..InventoryItemQuery::default() };
     let page = storage.list(&query, PageRequest::first(limit(1000))).await;
-    let mut listed: Vec<InventoryItem> = page.expect("a list is answered").value.items;
+    let mut listed: Vec<InventoryItem> = page.expect("a list is answered").value.items.into_vec();
     listed.reverse();
     assert!(listed == items, "the thousand items must come back as they were created");
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 use character_domain::{Meta, Revision};
 use character_storage_port::{
-    Change, Cursor, Entity, ErrorKind, Expect, Page, PageRequest, Query, StoragePort, Transaction,
+    Change, Cursor, Entity, ErrorKind, Expect, Page, PageRequest, Query, Rows, StoragePort, Transaction,
 };
 use std::sync::Arc;
 
@@ -189,7 +189,7 @@ pub async fn lists_of_rows_hold_what_matches<E: Sample>(storage: Arc<dyn Storage
     }
     for query in each_filter(&E::full()).iter().skip(1).filter(|query| !rows.iter().any(|row| query.matches(row))) {
         let Page { items, next, .. } = page::<E>(storage, query, PageRequest::default()).await;
-        assert_eq!((items, next), (Vec::new(), None), "a list of nothing: {query:?}");
+        assert_eq!((items, next), (Rows::default(), None), "a list of nothing: {query:?}");
     }
 }
 

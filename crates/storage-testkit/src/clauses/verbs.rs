@@ -35,7 +35,7 @@ pub async fn the_verb_get_gives_live_rows_only(storage: Arc<dyn StoragePort>) {
 pub async fn the_verb_list_gives_a_page(storage: Arc<dyn StoragePort>) {
     let rows = storage.bulk_create_characters(party(3)).await.expect("new rows are allowed");
     let page = storage.list_characters(&of_user(rows[0].user_id), PageRequest::default()).await;
-    let mut listed = page.expect("a list is answered").value.items;
+    let mut listed = page.expect("a list is answered").value.items.into_vec();
     listed.reverse();
     assert_eq!(listed, rows);
 }

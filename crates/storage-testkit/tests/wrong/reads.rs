@@ -145,13 +145,15 @@ impl WrongReads {
             _ => false,
         };
         if row_by_row {
-            for row in &mut page.items {
+            let mut rows = page.items.into_vec();
+            for row in &mut rows {
                 tokio::time::sleep(Duration::from_micros(200)).await;
                 if let Some(current) = Store::<E>::find(&self.inner, row.id(), Deleted::Include).await?.value {
                     *row = current;
                 }
             }
-            page.items.retain(|row| query.matches(row));
+            rows.retain(|row| query.matches(row));
+            page.items = rows.into();
         }
         if self.has(M::ReadsDeletionsApart) {
             let mut kept = Vec::new();
@@ -162,7 +164,7 @@ impl WrongReads {
                     kept.push(row);
                 }
             }
-            page.items = kept;
+            page.items = kept.into();
         }
         let ends = match self.mistake {
             M::EndsLongLists => true,

@@ -3,7 +3,7 @@
 use crate::mistake::Mistake::{self, self as M};
 use character_domain::{Timestamp, text::folded};
 use character_storage_port::{
-    Cursor, Direction, Entity, KeptAnswer, Order, OrderBy, Page, PageBuilder, PageRequest, SortKey, Start,
+    Cursor, Direction, Entity, KeptAnswer, Order, OrderBy, Page, PageBuilder, PageRequest, Rows, SortKey, Start,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
@@ -216,7 +216,7 @@ pub(crate) fn paged<E: Entity>(mistake: Mistake, query: &E::Query, rows: Vec<E>,
     if mistake == M::PagesWithAGap && page.start != Start::First && !items.is_empty() {
         items.remove(0);
     }
-    Page::new(items.into_iter().map(|(_, row)| row).collect(), next)
+    Page::new(items.into_iter().map(|(_, row)| row).collect::<Rows<_>>(), next)
 }
 
 /// How many of these rows a page holds.

@@ -34,7 +34,7 @@ async fn the_tree_of_a_lineage_comes_in_pages_that_hold_every_version_once_newes
                 break;
             }
         }
-        assert_eq!(nodes, whole.items, "in pages of {size}");
+        assert_eq!(whole.items, nodes, "in pages of {size}");
     }
     let restored = whole.items.iter().find(|node| node.restored_from.is_some()).unwrap();
     assert_eq!((restored.character_id, restored.number, restored.reason.as_str()), (left, Revision(2), RESTORED));
@@ -61,7 +61,7 @@ async fn a_long_history_is_read_in_parts_and_no_further_than_it_is_asked_for() {
         nodes.extend(part.items);
         after = part.next;
     }
-    assert_eq!(nodes, whole.items);
+    assert_eq!(whole.items, nodes);
 
     let hero = Character::new(UserId::new(), "Torormir", now());
     let version = CharacterVersion::of(None, hero.clone(), "character.created", now());
