@@ -205,10 +205,10 @@ impl OwnConnections {
         if is_first {
             let (pool, own) = (self.pool.clone(), Arc::clone(own));
             runtime.spawn(async move {
-                match single(&pool).await {
+                match single(&pool).await.map_err(Failure::from) {
                     // It is set here alone.
                     Ok(connection) => drop(own.set(connection)),
-                    Err(error) => tracing::debug!(%error, "a thread has no connection of its own to Redis"),
+                    Err(reason) => tracing::debug!(%reason, "a thread has no connection of its own to Redis"),
                 }
             });
         }
