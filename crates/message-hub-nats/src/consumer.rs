@@ -26,6 +26,15 @@ const DESCRIBED: &str = "subscription of the Message Hub, types: ";
 /// The longest description that NATS keeps, in bytes.
 const MAX_DESCRIPTION: usize = 4_096;
 
+/// Which events JetStream delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Intake {
+    /// New ones too.
+    All,
+    /// Only those again that were delivered and are not settled. When there are none, one new event may come.
+    Unsettled,
+}
+
 /// The filter of a subscription by the description of its consumer. `None`: it was not created by this crate, or its filter is long.
 pub(crate) fn described_filter(description: &str) -> Option<Filter> {
     description.strip_prefix(DESCRIBED)?.parse().ok()
@@ -47,7 +56,7 @@ fn subjects(prefix: &str, filter: &Filter) -> Vec<String> {
     subjects
 }
 
-fn config(subscription: &Subscription) -> pull::Config {
+fn config(subscription: &Subscription, intake: Intake) -> pull::Config {
     let name = subscription.name.to_string();
     let description = format!("{DESCRIBED}{}", subscription.filter);
     pull::Config {
@@ -58,8 +67,12 @@ fn config(subscription: &Subscription) -> pull::Config {
         ack_policy: AckPolicy::Explicit,
         ack_wait: subscription.settle_within,
         max_deliver: -1,
-        // With one delivery in flight JetStream itself keeps the order, for any number of subscribers.
-        max_ack_pending: if subscription.max_in_flight == 1 { 1 } else { MAX_HELD as i64 },
+        // With one delivery in flight JetStream itself keeps the order, for any number of subscribers. What it delivers again does
+        // not count.
+        max_ack_pending: match intake {
+            Intake::All if subscription.max_in_flight > 1 => MAX_HELD as i64,
+            Intake::All | Intake::Unsettled => 1,
+        },
         ..pull::Config::default()
     }
 }
@@ -73,10 +86,11 @@ pub(crate) async fn create(
     events: &EnsuredStream,
     prefix: &str,
     subscription: &Subscription,
+    intake: Intake,
     operation: &'static str,
     deadline: Instant,
 ) -> Result<()> {
-    let mut filtered = config(subscription);
+    let mut filtered = config(subscription, intake);
     let subjects = subjects(prefix, &subscription.filter);
     match subjects.as_slice() {
         [] => {}
@@ -93,7 +107,7 @@ pub(crate) async fn create(
             // Some servers cannot change a filter; the subscriber skips what the filter does not accept.
             Err(error) if !subjects.is_empty() && matches!(error.kind(), ConsumerErrorKind::JetStream(_)) => {
                 tracing::debug!(error = %redacted(&error), "the server does not filter for the subscription");
-                context.create_consumer_on_stream(config(subscription), events.name()).await.map(drop)
+                context.create_consumer_on_stream(config(subscription, intake), events.name()).await.map(drop)
             }
             Err(error) => Err(error),
         }
@@ -119,6 +133,22 @@ pub(crate) struct Info {
     /// The number of events that were delivered and not settled.
     #[serde(default)]
     pub(crate) num_ack_pending: usize,
+    /// What was delivered last.
+    #[serde(default)]
+    delivered: Position,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Position {
+    #[serde(default)]
+    consumer_seq: u64,
+}
+
+impl Info {
+    /// The number of deliveries so far, to any subscriber: the place of the last one in the consumer.
+    pub(crate) fn deliveries(&self) -> u64 {
+        self.delivered.consumer_seq
+    }
 }
 
 /// Asks JetStream for the state of the consumer.
@@ -137,10 +167,20 @@ pub(crate) async fn info(
     info.map_err(|error| api_error(operation, &error))
 }
 
-/// Place in the stream, and number of deliveries, of a message: parts of the address of its settlement.
-pub(crate) fn delivery(address: &str) -> Option<(u64, u64)> {
-    let [deliveries, sequence, ..] = numbers(address)?;
-    Some((sequence.parse().ok()?, deliveries.parse().ok()?))
+/// A message, by the parts of the address of its settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    /// The place in the stream.
+    pub(crate) sequence: u64,
+    /// Which delivery of this message.
+    pub(crate) attempt: u64,
+    /// Which delivery of the consumer, to any subscriber.
+    pub(crate) place: u64,
+}
+
+pub(crate) fn delivery(address: &str) -> Option<Delivered> {
+    let [attempt, sequence, place, _] = numbers(address)?;
+    Some(Delivered { sequence: sequence.parse().ok()?, attempt: attempt.parse().ok()?, place: place.parse().ok()? })
 }
 
 /// When the stream kept a message, since the beginning of 1970: a part of the address of its settlement.
@@ -170,9 +210,10 @@ mod tests {
 
     #[test]
     fn both_forms_of_addresses_are_read() {
-        assert_eq!(delivery("$JS.ACK.STREAM.reader.3.17.20.1700000000000000000.5"), Some((17, 3)));
-        assert_eq!(delivery("$JS.ACK.domain.account.STREAM.reader.3.17.20.1700000000000000000.5.token"), Some((17, 3)));
-        assert_eq!(delivery("$JS.ACK.domain.account.STREAM.reader.3.17.20.1700000000000000000.5"), Some((17, 3)));
+        let read = Some(Delivered { sequence: 17, attempt: 3, place: 20 });
+        assert_eq!(delivery("$JS.ACK.STREAM.reader.3.17.20.1700000000000000000.5"), read);
+        assert_eq!(delivery("$JS.ACK.domain.account.STREAM.reader.3.17.20.1700000000000000000.5.token"), read);
+        assert_eq!(delivery("$JS.ACK.domain.account.STREAM.reader.3.17.20.1700000000000000000.5"), read);
         let kept = Some(Duration::from_secs(1_700_000_000));
         assert_eq!(kept_at("$JS.ACK.STREAM.reader.3.17.20.1700000000000000000.5"), kept);
         assert_eq!(kept_at("$JS.ACK.domain.account.STREAM.reader.3.17.20.1700000000000000000.5.token"), kept);
@@ -185,7 +226,7 @@ mod tests {
     fn the_description_of_a_consumer_names_its_filter() {
         let of = |filter: &str| {
             let filter: Filter = filter.parse().unwrap();
-            let config = config(&Subscription::new("reader".parse().unwrap(), filter.clone()));
+            let config = config(&Subscription::new("reader".parse().unwrap(), filter.clone()), Intake::All);
             (config.description.as_deref().and_then(described_filter), filter)
         };
         for filter in ["", "a.*,b.c"] {

@@ -1,7 +1,9 @@
 //! What the receiving of one subscription, its deliveries and their settlements share.
 
 use crate::{
-    codec, consumer,
+    codec,
+    config::Subscribers,
+    consumer::{self, Intake},
     held::Held,
     link::Link,
     publish::keep_rejected,
@@ -46,12 +48,15 @@ pub(crate) struct Received {
 pub(crate) struct Feed {
     pub(crate) link: Arc<Link>,
     pub(crate) subscription: Subscription,
+    pub(crate) subscribers: Subscribers,
     pub(crate) events: Arc<EnsuredStream>,
     rejected: Arc<EnsuredStream>,
     pub(crate) prefix: Arc<str>,
     held: Mutex<Held<Arc<Received>>>,
     /// Nothing is delivered: events that an earlier subscriber had not settled must arrive first.
     pub(crate) gated: AtomicBool,
+    /// Nothing is received any more: an event that is to be retried returns to JetStream.
+    pub(crate) ended: AtomicBool,
     fault: Mutex<Option<HubError>>,
     /// Something can be delivered, or a fault is to be reported.
     pub(crate) changed: Notify,
@@ -72,6 +77,7 @@ impl Feed {
         rejected: Arc<EnsuredStream>,
         prefix: Arc<str>,
         subscription: Subscription,
+        subscribers: Subscribers,
     ) -> Self {
         let held = Mutex::new(Held::new(subscription.settle_within));
         Self {
@@ -80,8 +86,10 @@ impl Feed {
             rejected,
             prefix,
             subscription,
+            subscribers,
             held,
             gated: AtomicBool::new(true),
+            ended: AtomicBool::new(false),
             fault: Mutex::default(),
             changed: Notify::new(),
             nudged: Notify::new(),
@@ -130,7 +138,18 @@ impl Feed {
         for kind in kinds.chain(any) {
             self.events.ensure(operation, &kind, deadline).await?;
         }
-        consumer::create(&self.link, &self.events, &self.prefix, &self.subscription, operation, deadline).await
+        self.create_consumer(Intake::All, operation, deadline).await
+    }
+
+    /// Creates the consumer, or changes it to this intake.
+    pub(crate) async fn create_consumer(
+        &self,
+        intake: Intake,
+        operation: &'static str,
+        deadline: Instant,
+    ) -> Result<()> {
+        let (link, events) = (&self.link, &self.events);
+        consumer::create(link, events, &self.prefix, &self.subscription, intake, operation, deadline).await
     }
 
     /// Sends a word about a delivery for which no answer is needed.

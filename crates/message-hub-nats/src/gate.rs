@@ -1,9 +1,11 @@
 //! Order over the end of a subscriber: what it had received and not settled is delivered before anything new.
 
 use crate::{
-    consumer,
+    config::Subscribers,
+    consumer::{self, Info, Intake},
     feed::{CALL, Feed},
     link::Sent,
+    pump::EXPIRES,
     stream::is_passing,
 };
 use bytes::Bytes;
@@ -20,7 +22,10 @@ const PRESENCE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) look_at: Instant,
+    /// An event that was removed from the stream never comes: it is not waited for longer than this.
     opens_at: Instant,
+    /// What JetStream delivers meanwhile. `None`: it is being changed.
+    intake: Option<Intake>,
 }
 
 impl Feed {
@@ -30,22 +35,33 @@ impl Feed {
     }
 
     /// Closes the gate when events were delivered to a subscriber that is gone: they come again, later than new ones, and must be
-    /// delivered before them. Not when another subscriber is connected: the order is then not promised, and they are its own.
-    pub(crate) async fn close_gate(&self, deadline: Instant) -> Result<Option<Gate>> {
-        let closed = self.is_something_away(deadline).await? && !self.is_another_connected().await?;
+    /// delivered before them. Not when another one of several subscribers is connected: the order is then not promised, and they
+    /// are its own. Also returns the place of the last delivery in the consumer.
+    pub(crate) async fn close_gate(&self, deadline: Instant) -> Result<(Option<Gate>, u64)> {
+        let info = consumer::info(&self.link, &self.events, &self.subscription, NEXT, deadline).await?;
+        let closed = self.is_something_away(&info)
+            && (self.subscribers == Subscribers::One || !self.is_another_connected().await?);
+        let gate = if closed { Some(self.shut()) } else { None };
         self.gated.store(closed, Ordering::Release);
         self.changed.notify_waiters();
-        let now = Instant::now();
-        Ok(closed.then(|| Gate {
-            look_at: now + LOOK,
-            opens_at: now + self.subscription.settle_within + Duration::from_secs(2),
-        }))
+        Ok((gate, info.deliveries()))
+    }
+
+    /// Closes the gate until everything that is not settled is here.
+    pub(crate) fn shut(&self) -> Gate {
+        self.gated.store(true, Ordering::Release);
+        let (now, settle_within) = (Instant::now(), self.subscription.settle_within);
+        let longest = match self.subscribers {
+            Subscribers::Several => settle_within + Duration::from_secs(2),
+            // A subscriber that stands still may be sent an event again, until its request for events has expired.
+            Subscribers::One => EXPIRES + settle_within * 2,
+        };
+        Gate { look_at: now, opens_at: now + longest, intake: Some(Intake::All) }
     }
 
     /// Whether JetStream waits for settlements of events that are not here.
-    async fn is_something_away(&self, deadline: Instant) -> Result<bool> {
-        let info = consumer::info(&self.link, &self.events, &self.subscription, NEXT, deadline).await?;
-        Ok(info.num_ack_pending > self.held().len())
+    fn is_something_away(&self, info: &Info) -> bool {
+        info.num_ack_pending > self.held().present()
     }
 
     async fn is_another_connected(&self) -> Result<bool> {
@@ -61,18 +77,33 @@ impl Feed {
 
     /// Opens the gate when everything that is not settled is here.
     pub(crate) async fn look_at_gate(&self, gate: Option<Gate>) -> Result<Option<Gate>> {
-        let Some(gate) = gate else { return Ok(None) };
-        let now = Instant::now();
-        let is_something_away = match self.is_something_away(now + CALL).await {
+        let Some(mut gate) = gate else { return Ok(None) };
+        match self.may_open(&mut gate).await {
+            Ok(true) => {
+                self.gated.store(false, Ordering::Release);
+                self.changed.notify_waiters();
+                return Ok(None);
+            }
+            Ok(false) => {}
             // A session that began again would lose the events that are on their way.
-            Err(error) if is_passing(&error) => true,
-            answered => answered?,
-        };
-        if now < gate.opens_at && is_something_away {
-            return Ok(Some(Gate { look_at: Instant::now() + LOOK, ..gate }));
+            Err(error) if is_passing(&error) => {}
+            Err(error) => return Err(error),
         }
-        self.gated.store(false, Ordering::Release);
-        self.changed.notify_waiters();
-        Ok(None)
+        Ok(Some(Gate { look_at: Instant::now() + LOOK, ..gate }))
+    }
+
+    /// Whether the gate may open. New events are not received until then: they would be as many as a subscriber may hold, and those
+    /// that are waited for would find no place.
+    async fn may_open(&self, gate: &mut Gate) -> Result<bool> {
+        let deadline = Instant::now() + CALL;
+        let info = consumer::info(&self.link, &self.events, &self.subscription, NEXT, deadline).await?;
+        let opens = !self.is_something_away(&info) || Instant::now() >= gate.opens_at;
+        let intake = if opens { Intake::All } else { Intake::Unsettled };
+        if gate.intake != Some(intake) {
+            gate.intake = None;
+            self.create_consumer(intake, NEXT, deadline).await?;
+            gate.intake = Some(intake);
+        }
+        Ok(opens)
     }
 }

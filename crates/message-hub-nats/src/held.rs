@@ -25,6 +25,7 @@ pub(crate) struct Held<T> {
     ready: BTreeSet<u64>,
     timers: BTreeSet<(Instant, u64)>,
     in_flight: usize,
+    away: usize,
     /// Addresses of events whose time for settling began before they were delivered.
     to_touch: Vec<Subject>,
 }
@@ -40,6 +41,7 @@ impl<T: Clone> Held<T> {
             ready: BTreeSet::new(),
             timers: BTreeSet::new(),
             in_flight: 0,
+            away: 0,
             to_touch: Vec::new(),
         }
     }
@@ -206,6 +208,17 @@ impl<T: Clone> Held<T> {
     /// The number of deliveries that are not settled.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
+    }
+
+    /// The number of events that JetStream is to deliver again.
+    pub(crate) fn away(&self) -> usize {
+        self.away
+    }
+
+    /// The number of events for whose settlement JetStream certainly waits.
+    pub(crate) fn present(&self) -> usize {
+        let is_present = |entry: &&Entry<T>| matches!(entry.place, Place::Waiting(_) | Place::Delivered { .. });
+        self.entries.values().filter(is_present).count()
     }
 
     fn delivered(&mut self, receipt: Receipt) -> Result<&mut Entry<T>, NotHeld> {

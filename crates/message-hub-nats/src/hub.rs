@@ -2,7 +2,7 @@
 
 use crate::{
     BudgetUse, NatsBudget, api,
-    config::{InvalidConfig, NatsHubConfig},
+    config::{InvalidConfig, NatsHubConfig, Subscribers},
     feed::Feed,
     link::Link,
     publish::Publisher,
@@ -49,15 +49,18 @@ pub struct NatsStatistics {
 /// never longer than its own timeout.
 ///
 /// # Order
-/// The events of a subject are delivered in order while one subscriber of the name is connected, or when `max_in_flight` is 1.
+/// The events of a subject are delivered in order while one subscriber of the name is connected, or when `max_in_flight` is 1. With
+/// [`Subscribers::One`] the order also holds from one subscriber to the next.
 /// With `max_in_flight` 1 a retried event delays all others. Up to 10,000 events wait for earlier ones of their subject.
 #[derive(Clone)]
 pub struct NatsHub {
     link: Arc<Link>,
     events: Arc<EnsuredStream>,
     rejected: Arc<EnsuredStream>,
+    holders: Arc<EnsuredStream>,
     prefix: Arc<str>,
     budget: NatsBudget,
+    subscribers: Subscribers,
     closing: Closing,
 }
 
@@ -79,10 +82,13 @@ impl NatsHub {
         config.check()?;
         let link = Arc::new(Link::connect(&config).await?);
         let (events, rejected) = (EnsuredStream::of_events(&link, &config), EnsuredStream::of_rejected(&link, &config));
+        let holders = EnsuredStream::of_holders(&link, &config);
         Ok(Self {
             link,
             events: Arc::new(events),
             rejected: Arc::new(rejected),
+            holders: Arc::new(holders),
+            subscribers: config.subscribers,
             prefix: config.prefix.into(),
             budget: config.budget,
             closing: Closing::default(),
@@ -148,6 +154,11 @@ impl NatsHub {
         &self.budget
     }
 
+    /// The stream of the records of which process makes the deliveries of a subscription.
+    pub(crate) fn holders(&self) -> &EnsuredStream {
+        &self.holders
+    }
+
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }
@@ -171,7 +182,7 @@ impl MessageHub for NatsHub {
         subscription.check()?;
         self.closing.wait(&subscription.name).await;
         let (link, events, rejected) = (Arc::clone(&self.link), Arc::clone(&self.events), Arc::clone(&self.rejected));
-        let feed = Feed::new(link, events, rejected, Arc::clone(&self.prefix), subscription.clone());
+        let feed = Feed::new(link, events, rejected, Arc::clone(&self.prefix), subscription.clone(), self.subscribers);
         let opened = feed.open(SUBSCRIBE, Instant::now() + OPENING).await;
         opened.map_err(|error| error.within("the limit of opening a subscription", OPENING))?;
         Ok(Box::new(NatsDeliveries::start(feed, self.closing.clone())))

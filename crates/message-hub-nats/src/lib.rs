@@ -33,6 +33,7 @@ mod feed;
 mod forward;
 mod gate;
 mod held;
+mod holders;
 mod hub;
 mod lane;
 mod link;
@@ -56,7 +57,7 @@ pub use character_message_hub::async_trait;
 
 pub use budget::{BudgetUse, NatsBudget};
 pub use channel::NatsChannel;
-pub use config::{Credentials, InvalidConfig, NatsHubConfig};
+pub use config::{Credentials, InvalidConfig, NatsHubConfig, Subscribers};
 pub use forward::HttpForwarder;
 pub use hub::{NatsHub, NatsStatistics};
 pub use responder::{NatsResponder, ServiceHandler, problem};

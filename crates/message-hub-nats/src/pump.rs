@@ -1,21 +1,26 @@
 //! Receives the events of one subscription: asks JetStream for them, and begins again on each connection.
 
 use crate::{
-    codec, consumer,
+    codec,
+    config::Subscribers,
+    consumer,
     feed::{CALL, Feed, Received},
 };
 use async_nats::{Message, Subscriber};
 use character_error_reporter::redacted;
 use character_message_hub::{ErrorKind, HubError, NEXT, Result};
 use futures_util::StreamExt as _;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep, sleep_until, timeout},
 };
 
 /// How long JetStream keeps a request for events.
-const EXPIRES: Duration = Duration::from_secs(30);
+pub(crate) const EXPIRES: Duration = Duration::from_secs(30);
 /// How often JetStream says that it is there while it has no events. Without a word for twice as long, the request is repeated.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// The same two of the requests of a session until JetStream has sent something: a server of a cluster that does not know the leader
@@ -50,6 +55,7 @@ impl Feed {
                 () = sleep(PAUSE) => {}
             }
         }
+        self.ended.store(true, Ordering::Release);
         let released = self.held().release(Instant::now());
         let returned = async {
             for address in released {
@@ -69,16 +75,16 @@ impl Feed {
             self.link.ready(NEXT, deadline).await?;
             let epoch = state.borrow_and_update().epoch;
             self.open(NEXT, deadline).await?;
-            let gate = self.close_gate(deadline).await?;
+            let (gate, place) = self.close_gate(deadline).await?;
             let inbox = self.link.client.new_inbox();
             let (messages, present) = (self.listen(inbox.clone()).await?, self.listen(self.presence()).await?);
-            Ok((epoch, gate, inbox, messages, present))
+            Ok((epoch, gate, place, inbox, messages, present))
         };
-        let (epoch, mut gate, inbox, mut messages, mut present) = tokio::select! {
+        let (epoch, mut gate, place, inbox, mut messages, mut present) = tokio::select! {
             _ = &mut *stop => return Ok(()),
             begun = begin => begun?,
         };
-        let mut requested = Requested::default();
+        let mut requested = Requested { place, ..Requested::default() };
         loop {
             self.ask(&inbox, &mut requested).await?;
             let wakes_at = self.held().wakes_at();
@@ -107,6 +113,9 @@ impl Feed {
                 () = sleep_until(wakes_at.unwrap_or(tick).min(tick).min(look)) => {}
             }
             self.tend(&mut requested).await?;
+            if std::mem::take(&mut requested.has_missed) && gate.is_none() {
+                gate = Some(self.shut());
+            }
             if gate.as_ref().is_some_and(|gate| Instant::now() >= gate.look_at) {
                 gate = self.look_at_gate(gate).await?;
             }
@@ -180,10 +189,14 @@ impl Feed {
         let count = {
             let held = self.held();
             let room = consumer::MAX_HELD.saturating_sub(held.len());
-            let wanted = self.subscription.max_in_flight.saturating_sub(held.ready());
+            // Nothing is ready behind the gate, which waits for others.
+            let ready = if self.is_gated() { 0 } else { held.ready() };
+            let wanted = self.subscription.max_in_flight.saturating_sub(ready);
             // Events that wait for earlier ones of their subject are no use now: ask for as many more.
             let blocked = held.len().saturating_sub(held.ready() + held.in_flight());
-            if wanted == 0 { 0 } else { (wanted + blocked).min(room).min(MAX_REQUESTED) }
+            // Those that come again hold up their subjects, however many others are ready.
+            let count = if wanted == 0 { held.away() } else { wanted + blocked };
+            count.min(room).min(MAX_REQUESTED)
         };
         if count == 0 || now < requested.not_before {
             return Ok(());
@@ -231,7 +244,14 @@ impl Feed {
         }
         requested.count = requested.count.saturating_sub(1);
         let Some(address) = message.reply.clone() else { return Ok(()) };
-        let Some((sequence, delivered)) = consumer::delivery(&address) else { return Ok(()) };
+        let Some(delivered) = consumer::delivery(&address) else { return Ok(()) };
+        let (sequence, follows) = (delivered.sequence, delivered.place == requested.place + 1);
+        requested.place = delivered.place;
+        if self.subscribers == Subscribers::One && !follows {
+            // A subscriber that has not noticed its end was sent an event, perhaps an earlier one of this subject.
+            requested.has_missed = true;
+            self.gated.store(true, Ordering::Release);
+        }
         match codec::decode(message.headers.as_ref(), &message.payload) {
             Ok(event) if !self.subscription.filter.accepts(&event) => self.send(address, "+ACK").await,
             Ok(event) => {
@@ -244,7 +264,7 @@ impl Feed {
                 };
                 let event = Arc::clone(&received.event);
                 let now = Instant::now();
-                self.held().arrive(sequence, delivered, event.subject(), Arc::new(received), address, now);
+                self.held().arrive(sequence, delivered.attempt, event.subject(), Arc::new(received), address, now);
                 self.changed.notify_waiters();
             }
             Err(error) => self.refuse(sequence, address, message, error.to_string()).await,
@@ -273,6 +293,10 @@ struct Requested {
     hears: Hears,
     not_before: Instant,
     touch_at: Option<Instant>,
+    /// The place of the last delivery in the consumer.
+    place: u64,
+    /// A delivery went to another subscriber.
+    has_missed: bool,
 }
 
 impl Default for Requested {
@@ -286,6 +310,8 @@ impl Default for Requested {
             hears: Hears::Nothing,
             not_before: now,
             touch_at: None,
+            place: 0,
+            has_missed: false,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The streams: the one of the events, and the one of what subscribers rejected.
+//! The streams: of the events, of what subscribers rejected, and of which process makes the deliveries of a subscription.
 
 use crate::{
     api::{self, Done, PASSING},
@@ -119,6 +119,7 @@ impl EnsuredStream {
                 num_replicas: config.replicas,
                 max_messages: limit(config.max_messages),
                 max_bytes: limit(config.max_bytes),
+                max_messages_per_subject: -1,
                 ..Config::default()
             },
         )
@@ -136,6 +137,25 @@ impl EnsuredStream {
                 max_age: MAX_REJECTED_AGE,
                 max_messages: MAX_REJECTED,
                 max_bytes: -1,
+                max_messages_per_subject: -1,
+                num_replicas: config.replicas,
+                ..Config::default()
+            },
+        )
+    }
+
+    /// The stream of the records of which process makes the deliveries of a subscription.
+    pub(crate) fn of_holders(link: &Arc<Link>, config: &NatsHubConfig) -> Self {
+        Self::new(
+            link,
+            Growth::Fixed,
+            Config {
+                name: format!("{}_HOLDERS", config.stream),
+                subjects: vec![format!("{}hub.holder.>", config.prefix)],
+                discard: DiscardPolicy::Old,
+                max_messages: -1,
+                max_bytes: -1,
+                max_messages_per_subject: 1,
                 num_replicas: config.replicas,
                 ..Config::default()
             },
@@ -143,13 +163,8 @@ impl EnsuredStream {
     }
 
     fn new(link: &Arc<Link>, growth: Growth, config: Config) -> Self {
-        let config = Config {
-            storage: StorageType::File,
-            retention: RetentionPolicy::Limits,
-            max_messages_per_subject: -1,
-            max_consumers: -1,
-            ..config
-        };
+        let config =
+            Config { storage: StorageType::File, retention: RetentionPolicy::Limits, max_consumers: -1, ..config };
         let context = jetstream::new(link.client.clone());
         let (link, taken, refused) = (Arc::clone(link), RwLock::default(), RwLock::default());
         Self { link, context, config, growth, taken, creating: Mutex::new(()), refused }

@@ -14,7 +14,7 @@ use character_message_hub::{
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
 use tokio::{
@@ -74,10 +74,14 @@ impl NatsDeliveries {
     }
 
     fn take(&self) -> Option<Delivery> {
-        if self.feed.is_gated() {
-            return None;
-        }
-        let (receipt, received) = self.feed.held().take(Instant::now(), self.feed.subscription.max_in_flight)?;
+        let (receipt, received) = {
+            let mut held = self.feed.held();
+            // What has arrived since the gate was closed is not taken: it arrives under the same lock.
+            if self.feed.is_gated() {
+                return None;
+            }
+            held.take(Instant::now(), self.feed.subscription.max_in_flight)?
+        };
         self.feed.nudged.notify_one();
         let settle = NatsSettle { feed: Arc::clone(&self.feed), receipt };
         Some(Delivery::new(Arc::clone(&received.event), receipt.attempt, Box::new(settle)))
@@ -164,9 +168,9 @@ impl NatsSettle {
         finished
     }
 
-    /// Tells JetStream that the event stays with this subscriber.
-    async fn touch(&self, address: Subject) -> Result<()> {
-        let sent = timeout(LIMIT, self.feed.link.client.publish(address, Bytes::from_static(b"+WPI"))).await;
+    /// Sends a word for which no answer is needed.
+    async fn send(&self, address: Subject, word: &'static [u8]) -> Result<()> {
+        let sent = timeout(LIMIT, self.feed.link.client.publish(address, Bytes::from_static(word))).await;
         match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
@@ -206,14 +210,19 @@ impl Settle for NatsSettle {
                 let address = self.feed.held().delay(self.receipt, pause, Instant::now()).map_err(lost)?;
                 self.feed.changed.notify_waiters();
                 self.feed.nudged.notify_one();
+                if self.feed.ended.load(Ordering::Acquire) {
+                    // It is delivered again at once, by the next subscriber.
+                    self.feed.held().release(Instant::now());
+                    return self.send(address, b"-NAK").await;
+                }
                 // When JetStream does not hear of it now, the pump repeats it.
-                self.touch(address).await
+                self.send(address, b"+WPI").await
             }
         }
     }
 
     async fn in_progress(&self) -> Result<()> {
         let address = self.feed.held().prolong(self.receipt, Instant::now()).map_err(lost)?;
-        self.touch(address).await
+        self.send(address, b"+WPI").await
     }
 }

@@ -51,6 +51,8 @@ impl<T: Clone> Held<T> {
             (true, false) => self.in_flight -= 1,
             _ => {}
         }
+        self.away -= usize::from(matches!(entry.place, Place::Away(_)));
+        self.away += usize::from(matches!(place, Place::Away(_)));
         entry.place = place;
         let lane = entry.lane.clone();
         if let Some(order) = self.orders.get_mut(&lane) {
@@ -73,6 +75,7 @@ impl<T: Clone> Held<T> {
         if matches!(entry.place, Place::Delivered { .. } | Place::Settling) {
             self.in_flight -= 1;
         }
+        self.away -= usize::from(matches!(entry.place, Place::Away(_)));
         self.ready.remove(&sequence);
         if let Some(order) = self.orders.get_mut(&entry.lane) {
             order.sequences.remove(&sequence);

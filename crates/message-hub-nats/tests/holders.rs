@@ -1,0 +1,132 @@
+//! The order of a subject from one subscriber to the next, and the records of which process makes the deliveries.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod support;
+
+use character_message_hub::{
+    Deliveries, HolderRecord, HolderRecords, MessageHub, ServiceName, Subscription, SubscriptionName,
+};
+use character_message_hub_nats::{NatsHub, NatsHubConfig, Subscribers};
+use character_message_hub_testkit::sample::{hasty, messages};
+use character_tests::{NatsRelease, NatsServer};
+use serde_json::json;
+use std::time::Duration;
+use support::{LIMIT, connected, publish_all, spread};
+use tokio::{runtime::Runtime, time::timeout};
+
+const RELEASES: [NatsRelease; 2] = [NatsRelease::Oldest, NatsRelease::Current];
+
+fn config(server: &NatsServer, subscribers: Subscribers) -> NatsHubConfig {
+    NatsHubConfig { subscribers, ..NatsHubConfig::new(server.url()) }
+}
+
+/// The ids of the events of the subject `ada`, among this number of events, each settled at once.
+async fn of_ada(deliveries: &mut Box<dyn Deliveries>, number: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for _ in 0..number {
+        let delivery = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap();
+        if delivery.event().subject() == Some("ada") {
+            ids.push(delivery.event().id().to_owned());
+        }
+        delivery.ack().await.unwrap();
+    }
+    ids
+}
+
+#[test]
+fn the_order_holds_over_a_crash_before_more_events_than_may_be_in_flight() {
+    for (release, subscribers) in
+        RELEASES.into_iter().flat_map(|release| [(release, Subscribers::Several), (release, Subscribers::One)])
+    {
+        let server = NatsServer::start(release);
+        // The end of its runtime cuts the connection and returns nothing, as SIGKILL does.
+        let crashing = Runtime::new().unwrap();
+        crashing.block_on(async {
+            let hub = connected(config(&server, subscribers)).await;
+            publish_all(&hub, &messages("first", "ada", 1)).await;
+            publish_all(&hub, &spread("before", 70)).await;
+            publish_all(&hub, &messages("second", "ada", 1)).await;
+            publish_all(&hub, &spread("after", 200)).await;
+            let mut deliveries = hub.subscribe(&hasty("reader")).await.unwrap();
+            let held = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap();
+            assert_eq!(held.event().id(), "first-0");
+            std::mem::forget((held, deliveries));
+        });
+        crashing.shutdown_background();
+        Runtime::new().unwrap().block_on(async {
+            let hub = connected(config(&server, subscribers)).await;
+            let mut deliveries = hub.subscribe(&hasty("reader")).await.unwrap();
+            let found = of_ada(&mut deliveries, 272).await;
+            assert_eq!(found, ["first-0", "second-0"], "{release:?} {subscribers:?}");
+        });
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_went_to_a_subscriber_which_stands_still_comes_before_later_ones_of_its_subject() {
+    for release in RELEASES {
+        let server = NatsServer::start(release);
+        let hub = connected(config(&server, Subscribers::One)).await;
+        publish_all(&hub, &messages("old", "ada", 1)).await;
+        let two = Subscription { max_in_flight: 2, ..hasty("reader") };
+        let mut deliveries = hub.subscribe(&two).await.unwrap();
+        assert_eq!(of_ada(&mut deliveries, 1).await, ["old-0"]);
+        // What JetStream sends for these requests is never settled.
+        let still = async_nats::connect(server.url()).await.unwrap();
+        let _unread = still.subscribe("still").await.unwrap();
+        for _ in 0..2 {
+            let body = json!({ "batch": 2, "expires": 20_000_000_000_u64 }).to_string();
+            let next = "$JS.API.CONSUMER.MSG.NEXT.CHARACTER_EVENTS.reader";
+            still.publish_with_reply(next, "still", body.into()).await.unwrap();
+        }
+        still.flush().await.unwrap();
+        // The first ones are for the request of the subscriber, and those after them for the requests behind it.
+        publish_all(&hub, &messages("new", "ada", 12)).await;
+        let expected: Vec<_> = (0..12).map(|number| format!("new-{number}")).collect();
+        assert_eq!(of_ada(&mut deliveries, 12).await, expected, "{release:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_retry_after_the_end_of_a_subscriber_is_delivered_by_the_next_one_at_once() {
+    for release in RELEASES {
+        let server = NatsServer::start(release);
+        let hub = connected(config(&server, Subscribers::One)).await;
+        publish_all(&hub, &messages("m", "ada", 2)).await;
+        let subscription = character_message_hub_testkit::sample::subscription("reader");
+        let mut ending = hub.subscribe(&subscription).await.unwrap();
+        let held = timeout(LIMIT, ending.next()).await.unwrap().unwrap();
+        drop(ending);
+        let mut next = hub.subscribe(&subscription).await.unwrap();
+        assert!(timeout(Duration::from_secs(1), next.next()).await.is_err(), "the first event is in flight");
+        held.retry_after(Duration::ZERO).await.unwrap();
+        let found = timeout(Duration::from_secs(5), of_ada(&mut next, 2)).await;
+        let found = found.unwrap_or_default();
+        assert_eq!(found, ["m-0", "m-1"], "{release:?}: it need not wait for the time for settling");
+    }
+}
+
+#[tokio::test]
+async fn a_record_is_replaced_by_the_writer_that_knows_the_one_before_it() {
+    for release in RELEASES {
+        let server = NatsServer::start(release);
+        let hubs: [NatsHub; 2] =
+            [connected(config(&server, Subscribers::One)).await, connected(config(&server, Subscribers::One)).await];
+        let name: SubscriptionName = "sheets".parse().unwrap();
+        let process = |name: &str| -> ServiceName { name.parse().unwrap() };
+        let (one, other) = (process("message-hub-1"), process("message-hub-2"));
+        assert_eq!(hubs[0].read(&name).await.unwrap(), None);
+        let first = hubs[0].replace(&name, 0, Some(&one)).await.unwrap().unwrap();
+        for revision in [0, first + 1] {
+            assert_eq!(hubs[1].replace(&name, revision, Some(&other)).await.unwrap(), None, "{release:?}");
+        }
+        assert_eq!(hubs[1].read(&name).await.unwrap(), Some(HolderRecord { revision: first, holder: Some(one) }));
+        let another: SubscriptionName = "inbox".parse().unwrap();
+        hubs[1].replace(&another, 0, Some(&other)).await.unwrap().unwrap();
+        let second = hubs[1].replace(&name, first, None).await.unwrap().unwrap();
+        assert!(second > first);
+        assert_eq!(hubs[0].read(&name).await.unwrap(), Some(HolderRecord { revision: second, holder: None }));
+        assert_eq!(hubs[0].replace(&name, first, Some(&other)).await.unwrap(), None);
+    }
+}
