@@ -84,18 +84,17 @@ pub struct NatsHubConfig {
     /// The maximum number of bytes of large requests and replies that are held at the same time, for all hubs that have a clone of it
     /// together. Default: a budget of its own of 32 MiB.
     pub budget: NatsBudget,
-    /// How many subscribers of a name there are at the same time. Default: [`Subscribers::Several`].
+    /// How many hubs have subscribers of a name at the same time. Default: [`Subscribers::Several`].
     pub subscribers: Subscribers,
 }
 
-/// How many subscribers of a name there are at the same time.
+/// How many hubs, each in a process of its own, have subscribers of a name at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subscribers {
-    /// They share the events. The order of a subject holds while one is connected.
+    /// They share the events. The order of a subject holds while one has subscribers.
     Several,
-    /// The caller has one open at a time, over all processes, as
-    /// [`HolderRecords`](character_message_hub::HolderRecords) permits. The order of a subject holds over a change of the
-    /// subscriber, also when the one before it has not noticed the change yet.
+    /// One at a time, as [`HolderRecords`](character_message_hub::HolderRecords) permits. The order of a subject holds over a change
+    /// of the hub, also when the one before it has not noticed the change yet.
     One,
 }
 

@@ -18,7 +18,7 @@ use character_message_hub::{CloudEvent, ErrorKind, HubError, NEXT, Result, Subsc
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -34,6 +34,14 @@ pub(crate) const CALL: Duration = Duration::from_secs(5);
 /// The pause before the next attempt to open a subscription.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What the consumer delivers.
+#[derive(Clone, Copy, Debug)]
+struct InPlace {
+    intake: Intake,
+    /// Whether the consumer has this intake, and the settings of the subscription.
+    is_current: bool,
+}
+
 /// A received event with the message that it came in.
 #[derive(Debug)]
 pub(crate) struct Received {
@@ -44,10 +52,12 @@ pub(crate) struct Received {
     pub(crate) payload: Bytes,
 }
 
-/// What the pump, the deliveries and their settlements share.
+/// What the pump, the subscribers of a name in this process, their deliveries and settlements share.
 pub(crate) struct Feed {
     pub(crate) link: Arc<Link>,
-    pub(crate) subscription: Subscription,
+    /// The filter of the last subscriber, and the largest limits of any.
+    subscription: RwLock<Arc<Subscription>>,
+    consumer: tokio::sync::Mutex<InPlace>,
     pub(crate) subscribers: Subscribers,
     pub(crate) events: Arc<EnsuredStream>,
     rejected: Arc<EnsuredStream>,
@@ -66,7 +76,7 @@ pub(crate) struct Feed {
 
 impl fmt::Debug for Feed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Feed").field("subscription", &self.subscription).finish_non_exhaustive()
+        f.debug_struct("Feed").field("subscription", &self.subscription()).finish_non_exhaustive()
     }
 }
 
@@ -85,7 +95,8 @@ impl Feed {
             events,
             rejected,
             prefix,
-            subscription,
+            subscription: RwLock::new(Arc::new(subscription)),
+            consumer: tokio::sync::Mutex::new(InPlace { intake: Intake::All, is_current: false }),
             subscribers,
             held,
             gated: AtomicBool::new(true),
@@ -115,10 +126,53 @@ impl Feed {
         self.changed.notify_waiters();
     }
 
-    /// Makes sure that stream and consumer are there, in as many attempts as a cluster needs that elects a leader.
+    /// The filter of the last subscriber, and the largest limits of any.
+    pub(crate) fn subscription(&self) -> Arc<Subscription> {
+        Arc::clone(&self.subscription.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes sure that stream and consumer are there, and that the consumer delivers new events.
     pub(crate) async fn open(&self, operation: &'static str, deadline: Instant) -> Result<()> {
+        *self.consumer.lock().await = InPlace { intake: Intake::All, is_current: false };
+        self.establish(operation, deadline).await
+    }
+
+    /// Takes the filter and the limits of one more subscriber.
+    pub(crate) async fn join(&self, joining: &Subscription, operation: &'static str, deadline: Instant) -> Result<()> {
+        let mut consumer = self.consumer.lock().await;
+        let before = self.subscription();
+        let joined = Subscription {
+            name: before.name.clone(),
+            filter: joining.filter.clone(),
+            max_in_flight: joining.max_in_flight.max(before.max_in_flight),
+            settle_within: joining.settle_within.max(before.settle_within),
+        };
+        if joined != *before {
+            consumer.is_current = false;
+            let joined = Arc::new(joined);
+            *self.subscription.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&joined);
+            let skipped = {
+                let mut held = self.held();
+                held.set_settle_within(joined.settle_within);
+                held.give_up(|received| !joined.filter.accepts(&received.event), Instant::now())
+            };
+            for address in skipped {
+                self.send(address, "+ACK").await;
+            }
+            self.changed.notify_waiters();
+            self.nudged.notify_one();
+        }
+        if consumer.is_current {
+            return Ok(());
+        }
+        drop(consumer);
+        self.establish(operation, deadline).await
+    }
+
+    /// Makes sure that stream and consumer are there, in as many attempts as a cluster needs that elects a leader.
+    async fn establish(&self, operation: &'static str, deadline: Instant) -> Result<()> {
         loop {
-            let error = match self.attempt_to_open(operation, deadline).await {
+            let error = match self.attempt(operation, deadline).await {
                 Err(error) if is_passing(&error) => error,
                 ended => return ended,
             };
@@ -130,26 +184,30 @@ impl Feed {
         }
     }
 
-    async fn attempt_to_open(&self, operation: &'static str, deadline: Instant) -> Result<()> {
+    async fn attempt(&self, operation: &'static str, deadline: Instant) -> Result<()> {
         self.link.ready(operation, deadline).await?;
-        let kinds = self.subscription.filter.patterns().map(|pattern| subject::kind_of_pattern(&self.prefix, pattern));
+        let subscription = self.subscription();
+        let kinds = subscription.filter.patterns().map(|pattern| subject::kind_of_pattern(&self.prefix, pattern));
         // A subscription to every kind needs the stream itself.
         let any = self.events.subjects().first().filter(|_| kinds.len() == 0).cloned();
         for kind in kinds.chain(any) {
             self.events.ensure(operation, &kind, deadline).await?;
         }
-        self.create_consumer(Intake::All, operation, deadline).await
+        self.apply(None, operation, deadline).await
     }
 
-    /// Creates the consumer, or changes it to this intake.
-    pub(crate) async fn create_consumer(
-        &self,
-        intake: Intake,
-        operation: &'static str,
-        deadline: Instant,
-    ) -> Result<()> {
-        let (link, events) = (&self.link, &self.events);
-        consumer::create(link, events, &self.prefix, &self.subscription, intake, operation, deadline).await
+    /// Creates the consumer, or changes it to this intake and the settings of the subscription. `None`: the intake stays.
+    pub(crate) async fn apply(&self, intake: Option<Intake>, operation: &'static str, deadline: Instant) -> Result<()> {
+        let mut consumer = self.consumer.lock().await;
+        let intake = intake.unwrap_or(consumer.intake);
+        if consumer.is_current && consumer.intake == intake {
+            return Ok(());
+        }
+        *consumer = InPlace { intake, is_current: false };
+        let (link, events, subscription) = (&self.link, &self.events, self.subscription());
+        consumer::create(link, events, &self.prefix, &subscription, intake, operation, deadline).await?;
+        consumer.is_current = true;
+        Ok(())
     }
 
     /// Sends a word about a delivery for which no answer is needed.
@@ -162,7 +220,7 @@ impl Feed {
     /// Takes a message that is no event out of the subscription, and keeps it for operators. The subscriber learns of it only when
     /// that fails: an error would end the polls that wait for events.
     pub(crate) async fn refuse(&self, sequence: u64, address: Subject, message: Message, reason: String) {
-        tracing::warn!(subscription = %self.subscription.name, sequence, reason, "a message is no event");
+        tracing::warn!(subscription = %self.subscription().name, sequence, reason, "a message is no event");
         let headers = message.headers.unwrap_or_default();
         match self.keep(sequence, &message.subject, headers, message.payload, &reason).await {
             Ok(()) => self.send(address, "+TERM").await,
@@ -192,7 +250,7 @@ impl Feed {
         payload: Bytes,
         reason: &str,
     ) -> Result<()> {
-        let name = &self.subscription.name;
+        let name = &self.subscription().name;
         headers.insert(codec::MESSAGE_ID, format!("{name}/{sequence}"));
         headers.insert("Hub-Rejected-By", name.as_str());
         headers.insert(rejections::REASON, crate::percent::header(reason));

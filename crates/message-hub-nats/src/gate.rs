@@ -24,21 +24,19 @@ pub(crate) struct Gate {
     pub(crate) look_at: Instant,
     /// An event that was removed from the stream never comes: it is not waited for longer than this.
     opens_at: Instant,
-    /// What JetStream delivers meanwhile. `None`: it is being changed.
-    intake: Option<Intake>,
 }
 
 impl Feed {
     /// The subject on which subscribers of the name say that they are connected.
     pub(crate) fn presence(&self) -> String {
-        format!("{}hub.present.{}.{}", self.prefix, self.events.name(), self.subscription.name)
+        format!("{}hub.present.{}.{}", self.prefix, self.events.name(), self.subscription().name)
     }
 
     /// Closes the gate when events were delivered to a subscriber that is gone: they come again, later than new ones, and must be
     /// delivered before them. Not when another one of several subscribers is connected: the order is then not promised, and they
     /// are its own. Also returns the place of the last delivery in the consumer.
     pub(crate) async fn close_gate(&self, deadline: Instant) -> Result<(Option<Gate>, u64)> {
-        let info = consumer::info(&self.link, &self.events, &self.subscription, NEXT, deadline).await?;
+        let info = consumer::info(&self.link, &self.events, &self.subscription(), NEXT, deadline).await?;
         let closed = self.is_something_away(&info)
             && (self.subscribers == Subscribers::One || !self.is_another_connected().await?);
         let gate = if closed { Some(self.shut()) } else { None };
@@ -50,13 +48,13 @@ impl Feed {
     /// Closes the gate until everything that is not settled is here.
     pub(crate) fn shut(&self) -> Gate {
         self.gated.store(true, Ordering::Release);
-        let (now, settle_within) = (Instant::now(), self.subscription.settle_within);
+        let (now, settle_within) = (Instant::now(), self.subscription().settle_within);
         let longest = match self.subscribers {
             Subscribers::Several => settle_within + Duration::from_secs(2),
             // A subscriber that stands still may be sent an event again, until its request for events has expired.
             Subscribers::One => EXPIRES + settle_within * 2,
         };
-        Gate { look_at: now, opens_at: now + longest, intake: Some(Intake::All) }
+        Gate { look_at: now, opens_at: now + longest }
     }
 
     /// Whether JetStream waits for settlements of events that are not here.
@@ -77,8 +75,8 @@ impl Feed {
 
     /// Opens the gate when everything that is not settled is here.
     pub(crate) async fn look_at_gate(&self, gate: Option<Gate>) -> Result<Option<Gate>> {
-        let Some(mut gate) = gate else { return Ok(None) };
-        match self.may_open(&mut gate).await {
+        let Some(gate) = gate else { return Ok(None) };
+        match self.may_open(&gate).await {
             Ok(true) => {
                 self.gated.store(false, Ordering::Release);
                 self.changed.notify_waiters();
@@ -94,16 +92,12 @@ impl Feed {
 
     /// Whether the gate may open. New events are not received until then: they would be as many as a subscriber may hold, and those
     /// that are waited for would find no place.
-    async fn may_open(&self, gate: &mut Gate) -> Result<bool> {
+    async fn may_open(&self, gate: &Gate) -> Result<bool> {
         let deadline = Instant::now() + CALL;
-        let info = consumer::info(&self.link, &self.events, &self.subscription, NEXT, deadline).await?;
+        let info = consumer::info(&self.link, &self.events, &self.subscription(), NEXT, deadline).await?;
         let opens = !self.is_something_away(&info) || Instant::now() >= gate.opens_at;
         let intake = if opens { Intake::All } else { Intake::Unsettled };
-        if gate.intake != Some(intake) {
-            gate.intake = None;
-            self.create_consumer(intake, NEXT, deadline).await?;
-            gate.intake = Some(intake);
-        }
+        self.apply(Some(intake), NEXT, deadline).await?;
         Ok(opens)
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 /// What a subscriber has received.
 #[derive(Debug)]
 pub(crate) struct Held<T> {
+    /// How long JetStream waits for a settlement: at least as long as any subscriber has time for it.
     settle_within: Duration,
     /// The latest time of a call.
     latest: Option<Instant>,
@@ -44,6 +45,11 @@ impl<T: Clone> Held<T> {
             away: 0,
             to_touch: Vec::new(),
         }
+    }
+
+    /// JetStream waits for this time from now on.
+    pub(crate) fn set_settle_within(&mut self, settle_within: Duration) {
+        self.settle_within = settle_within;
     }
 
     /// The time of a call, which is not before that of an earlier one: an event that may be delivered stays so.
@@ -74,12 +80,14 @@ impl<T: Clone> Held<T> {
         let lane = subject.map_or(Lane::Alone(sequence), |subject| Lane::Subject(subject.into()));
         self.orders.entry(lane.clone()).or_default().sequences.insert(sequence);
         let (attempts, place) = (delivered.saturating_sub(1), Place::Waiting(now));
-        self.entries.insert(sequence, Entry { lane: lane.clone(), item, address, touched: now, attempts, place });
+        let settle_within = self.settle_within;
+        let entry = Entry { lane: lane.clone(), item, address, touched: now, attempts, settle_within, place };
+        self.entries.insert(sequence, entry);
         self.refresh(&lane, now);
     }
 
-    /// The next event that can be delivered. A subscriber has it for the time for settling.
-    pub(crate) fn take(&mut self, now: Instant, max_in_flight: usize) -> Option<(Receipt, T)> {
+    /// The next event that can be delivered. A subscriber has it for its time for settling.
+    pub(crate) fn take(&mut self, now: Instant, settle_within: Duration, max_in_flight: usize) -> Option<(Receipt, T)> {
         let now = self.time(now);
         self.expire(now);
         if self.in_flight >= max_in_flight {
@@ -88,12 +96,13 @@ impl<T: Clone> Held<T> {
         let sequence = self.first_fresh(now)?;
         let entry = self.entries.get_mut(&sequence)?;
         entry.attempts += 1;
+        entry.settle_within = settle_within;
         let taken = (Receipt { sequence, attempt: entry.attempts }, entry.item.clone());
         if now > entry.touched + self.settle_within / 10 {
             entry.touched = now;
             self.to_touch.push(entry.address.clone());
         }
-        self.place(sequence, Place::Delivered { until: now + self.settle_within, renewed: false }, now);
+        self.place(sequence, Place::Delivered { until: now + settle_within, renewed: false }, now);
         Some(taken)
     }
 
@@ -152,8 +161,8 @@ impl<T: Clone> Held<T> {
         self.expire(now);
         let entry = self.delivered(receipt)?;
         entry.touched = now;
-        let address = entry.address.clone();
-        self.place(receipt.sequence, Place::Delivered { until: now + self.settle_within, renewed: false }, now);
+        let (address, settle_within) = (entry.address.clone(), entry.settle_within);
+        self.place(receipt.sequence, Place::Delivered { until: now + settle_within, renewed: false }, now);
         Ok(address)
     }
 
@@ -181,15 +190,20 @@ impl<T: Clone> Held<T> {
 
     /// Gives up every event that no subscriber has, and returns their addresses in the order of the stream.
     pub(crate) fn release(&mut self, now: Instant) -> Vec<Subject> {
+        self.give_up(|_| true, now)
+    }
+
+    /// The same, of the events that `is_given_up` is true of. Those of which JetStream has not heard within the time for settling are
+    /// left to it: another subscriber may have them, and what is said about them would count for that one.
+    pub(crate) fn give_up(&mut self, is_given_up: impl Fn(&T) -> bool, now: Instant) -> Vec<Subject> {
         let now = self.time(now);
-        let waiting: Vec<u64> = self
-            .entries
-            .iter()
-            .filter_map(|(sequence, entry)| matches!(entry.place, Place::Waiting(_)).then_some(*sequence))
-            .collect();
-        let addresses =
-            waiting.iter().filter_map(|sequence| Some(self.entries.get(sequence)?.address.clone())).collect();
-        for sequence in waiting {
+        let is_waiting = |entry: &Entry<T>| matches!(entry.place, Place::Waiting(_)) && is_given_up(&entry.item);
+        let given_up: Vec<u64> =
+            self.entries.iter().filter_map(|(sequence, entry)| is_waiting(entry).then_some(*sequence)).collect();
+        let settle_within = self.settle_within;
+        let fresh = |sequence: &u64| self.entries.get(sequence).filter(|entry| now < entry.touched + settle_within);
+        let addresses = given_up.iter().filter_map(fresh).map(|entry| entry.address.clone()).collect();
+        for sequence in given_up {
             self.remove(sequence, now);
         }
         addresses

@@ -4,18 +4,18 @@ use crate::{
     BudgetUse, NatsBudget, api,
     config::{InvalidConfig, NatsHubConfig, Subscribers},
     feed::Feed,
+    feeds::Feeds,
     link::Link,
     publish::Publisher,
     request,
     stream::{EnsuredStream, Refusal, Wish, api_error},
-    subscribe::{Closing, NatsDeliveries},
 };
 use character_message_hub::{
-    Deliveries, HubError, Message, MessageHub, PROBE, Published, Reply, Result, SUBSCRIBE, ServiceRequest,
-    Subscription, async_trait,
+    Deliveries, HubError, Message, MessageHub, PROBE, Published, Reply, Result, ServiceRequest, Subscription,
+    async_trait,
 };
 use std::{fmt, sync::Arc, time::Duration};
-use tokio::time::Instant;
+use tokio::{runtime::Handle, time::Instant};
 
 /// The operation name of creating the stream.
 const CREATE: &str = "hub.create_stream";
@@ -49,8 +49,10 @@ pub struct NatsStatistics {
 /// never longer than its own timeout.
 ///
 /// # Order
-/// The events of a subject are delivered in order while one subscriber of the name is connected, or when `max_in_flight` is 1. With
-/// [`Subscribers::One`] the order also holds from one subscriber to the next.
+/// The events of a subject are delivered in order, one at a time, among the subscribers of the name at one hub and its clones, while no
+/// other hub has one, or when `max_in_flight` is 1. With [`Subscribers::One`] the order also holds from one hub to the next. A delivery
+/// waits for its settlement as long as its subscriber said; the filter is that of the last one.
+///
 /// With `max_in_flight` 1 a retried event delays all others. Up to 10,000 events wait for earlier ones of their subject.
 #[derive(Clone)]
 pub struct NatsHub {
@@ -61,7 +63,7 @@ pub struct NatsHub {
     prefix: Arc<str>,
     budget: NatsBudget,
     subscribers: Subscribers,
-    closing: Closing,
+    feeds: Feeds,
 }
 
 impl fmt::Debug for NatsHub {
@@ -91,7 +93,7 @@ impl NatsHub {
             subscribers: config.subscribers,
             prefix: config.prefix.into(),
             budget: config.budget,
-            closing: Closing::default(),
+            feeds: Feeds::new(Handle::current()),
         })
     }
 
@@ -180,12 +182,14 @@ impl MessageHub for NatsHub {
 
     async fn subscribe(&self, subscription: &Subscription) -> Result<Box<dyn Deliveries>> {
         subscription.check()?;
-        self.closing.wait(&subscription.name).await;
-        let (link, events, rejected) = (Arc::clone(&self.link), Arc::clone(&self.events), Arc::clone(&self.rejected));
-        let feed = Feed::new(link, events, rejected, Arc::clone(&self.prefix), subscription.clone(), self.subscribers);
-        let opened = feed.open(SUBSCRIBE, Instant::now() + OPENING).await;
-        opened.map_err(|error| error.within("the limit of opening a subscription", OPENING))?;
-        Ok(Box::new(NatsDeliveries::start(feed, self.closing.clone())))
+        let feed = || {
+            let (events, rejected) = (Arc::clone(&self.events), Arc::clone(&self.rejected));
+            let (link, prefix) = (Arc::clone(&self.link), Arc::clone(&self.prefix));
+            Feed::new(link, events, rejected, prefix, subscription.clone(), self.subscribers)
+        };
+        let opened = self.feeds.subscribe(subscription, feed, Instant::now() + OPENING).await;
+        let deliveries = opened.map_err(|error| error.within("the limit of opening a subscription", OPENING))?;
+        Ok(Box::new(deliveries))
     }
 
     async fn probe(&self) -> Result<()> {

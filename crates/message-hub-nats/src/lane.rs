@@ -1,7 +1,7 @@
 //! The parts of what a subscriber has received: orders, events in them, and where each event is.
 
 use async_nats::Subject;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// The events of one order. Events without a subject have no order among them.
@@ -32,6 +32,8 @@ pub(crate) struct Entry<T> {
     /// When JetStream heard of it last.
     pub(crate) touched: Instant,
     pub(crate) attempts: u64,
+    /// The time for settling of the subscriber that has it, or had it last.
+    pub(crate) settle_within: Duration,
     pub(crate) place: Place,
 }
 

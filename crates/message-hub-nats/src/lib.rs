@@ -30,6 +30,7 @@ mod config;
 mod consumer;
 mod events;
 mod feed;
+mod feeds;
 mod forward;
 mod gate;
 mod held;

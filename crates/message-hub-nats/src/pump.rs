@@ -44,7 +44,7 @@ impl Feed {
             match self.session(&mut stop).await {
                 Ok(()) => break,
                 Err(error) => {
-                    tracing::debug!(subscription = %self.subscription.name, error = %redacted(&error), "receiving begins again");
+                    tracing::debug!(subscription = %self.subscription().name, error = %redacted(&error), "receiving begins again");
                     if matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden) {
                         self.report(error);
                     }
@@ -139,14 +139,14 @@ impl Feed {
             // This question makes the server forget requests that no client listens to any more. nats-server 2.9 would otherwise
             // lose the first event that is returned until its time for settling has passed.
             let deadline = Instant::now() + CALL / 2;
-            drop(consumer::info(&self.link, &self.events, &self.subscription, NEXT, deadline).await);
+            drop(consumer::info(&self.link, &self.events, &self.subscription(), NEXT, deadline).await);
         };
         drop(timeout(CALL, end).await);
     }
 
     /// How often JetStream hears of the events that wait here.
     fn tick(&self) -> Duration {
-        (self.subscription.settle_within / 6).min(Duration::from_secs(1))
+        (self.subscription().settle_within / 6).min(Duration::from_secs(1))
     }
 
     /// Timers: what is due is delivered, and JetStream hears of what waits.
@@ -186,12 +186,13 @@ impl Feed {
         if requested.count > 0 && now < requested.expires_at {
             return Ok(());
         }
+        let subscription = self.subscription();
         let count = {
             let held = self.held();
             let room = consumer::MAX_HELD.saturating_sub(held.len());
             // Nothing is ready behind the gate, which waits for others.
             let ready = if self.is_gated() { 0 } else { held.ready() };
-            let wanted = self.subscription.max_in_flight.saturating_sub(ready);
+            let wanted = subscription.max_in_flight.saturating_sub(ready);
             // Events that wait for earlier ones of their subject are no use now: ask for as many more.
             let blocked = held.len().saturating_sub(held.ready() + held.in_flight());
             // Those that come again hold up their subjects, however many others are ready.
@@ -210,7 +211,7 @@ impl Feed {
             "expires": u64::try_from(expires.as_nanos()).unwrap_or(u64::MAX),
             "idle_heartbeat": u64::try_from(heartbeat.as_nanos()).unwrap_or(u64::MAX),
         });
-        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.events.name(), self.subscription.name);
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.events.name(), subscription.name);
         let sent = self.link.client.publish_with_reply(subject, inbox.to_owned(), body.to_string().into()).await;
         sent.map_err(|error| unavailable().with_source(error))?;
         if requested.hears == Hears::Jetstream || requested.asked.is_none() {
@@ -253,7 +254,7 @@ impl Feed {
             self.gated.store(true, Ordering::Release);
         }
         match codec::decode(message.headers.as_ref(), &message.payload) {
-            Ok(event) if !self.subscription.filter.accepts(&event) => self.send(address, "+ACK").await,
+            Ok(event) if !self.subscription().filter.accepts(&event) => self.send(address, "+ACK").await,
             Ok(event) => {
                 let received = Received {
                     event: Arc::new(event),

@@ -2,99 +2,60 @@
 
 use crate::{
     feed::{Feed, Received},
+    feeds::Running,
     lane::Receipt,
     link::Sent,
 };
 use async_nats::Subject;
 use bytes::Bytes;
 use character_message_hub::{
-    Deliveries, Delivery, ErrorKind, HubError, NotHeld, Result, SETTLE, Settle, Settlement, SubscriptionName,
-    async_trait,
+    Deliveries, Delivery, ErrorKind, HubError, NotHeld, Result, SETTLE, Settle, Settlement, Subscription, async_trait,
 };
 use std::{
-    collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::{
-    sync::oneshot,
-    task::JoinHandle,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
 /// The limit of one settlement.
 const LIMIT: Duration = Duration::from_secs(5);
 /// The longest reason of a rejection that is kept, in characters.
 const MAX_REASON: usize = 1_000;
 
-/// Subscribers that have been dropped and still return to JetStream what they held. The next subscriber of the name waits for them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Closing(Arc<Mutex<HashMap<SubscriptionName, Vec<JoinHandle<()>>>>>);
-
-impl Closing {
-    fn add(&self, name: &SubscriptionName, task: JoinHandle<()>) {
-        let mut closing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        closing.retain(|_, tasks| {
-            tasks.retain(|task| !task.is_finished());
-            !tasks.is_empty()
-        });
-        closing.entry(name.clone()).or_default().push(task);
-    }
-
-    /// Waits for the earlier subscribers of a name, at most for a few seconds.
-    pub(crate) async fn wait(&self, name: &SubscriptionName) {
-        let tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-        for task in tasks.into_iter().flatten() {
-            drop(timeout(LIMIT, task).await);
-        }
-    }
-}
-
 /// A subscriber.
 pub(crate) struct NatsDeliveries {
-    feed: Arc<Feed>,
-    closing: Closing,
-    pump: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    running: Arc<Running>,
+    settle_within: Duration,
+    max_in_flight: usize,
 }
 
 impl fmt::Debug for NatsDeliveries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NatsDeliveries").field("feed", &self.feed).finish_non_exhaustive()
+        f.debug_struct("NatsDeliveries").field("feed", &self.running.feed).finish_non_exhaustive()
     }
 }
 
 impl NatsDeliveries {
-    /// Begins to receive.
-    pub(crate) fn start(feed: Feed, closing: Closing) -> Self {
-        let feed = Arc::new(feed);
-        let (stop, stopped) = oneshot::channel();
-        let pump = tokio::spawn(Arc::clone(&feed).run(stopped));
-        Self { feed, closing, pump: Some((stop, pump)) }
+    /// A subscriber of a feed with the limits of its own subscription.
+    pub(crate) fn new(running: Arc<Running>, subscription: &Subscription) -> Self {
+        let Subscription { settle_within, max_in_flight, .. } = *subscription;
+        Self { running, settle_within, max_in_flight }
     }
 
     fn take(&self) -> Option<Delivery> {
+        let feed = &self.running.feed;
         let (receipt, received) = {
-            let mut held = self.feed.held();
+            let mut held = feed.held();
             // What has arrived since the gate was closed is not taken: it arrives under the same lock.
-            if self.feed.is_gated() {
+            if feed.is_gated() {
                 return None;
             }
-            held.take(Instant::now(), self.feed.subscription.max_in_flight)?
+            held.take(Instant::now(), self.settle_within, self.max_in_flight)?
         };
-        self.feed.nudged.notify_one();
-        let settle = NatsSettle { feed: Arc::clone(&self.feed), receipt };
+        feed.nudged.notify_one();
+        let settle = NatsSettle { feed: Arc::clone(feed), receipt };
         Some(Delivery::new(Arc::clone(&received.event), receipt.attempt, Box::new(settle)))
-    }
-}
-
-impl Drop for NatsDeliveries {
-    fn drop(&mut self) {
-        if let Some((stop, pump)) = self.pump.take() {
-            // A pump that has ended already needs no word.
-            let _ = stop.send(());
-            self.closing.add(&self.feed.subscription.name, pump);
-        }
     }
 }
 
@@ -102,10 +63,10 @@ impl Drop for NatsDeliveries {
 impl Deliveries for NatsDeliveries {
     async fn next(&mut self) -> Result<Delivery> {
         loop {
-            let changed = self.feed.changed.notified();
+            let changed = self.running.feed.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if let Some(error) = self.feed.fault() {
+            if let Some(error) = self.running.feed.fault() {
                 return Err(error);
             }
             if let Some(delivery) = self.take() {
@@ -202,7 +163,7 @@ impl Settle for NatsSettle {
             Settlement::Ack => self.settle_finally(None).await,
             Settlement::Reject(reason) => {
                 let reason: String = reason.chars().take(MAX_REASON).collect();
-                let subscription = &self.feed.subscription.name;
+                let subscription = &self.feed.subscription().name;
                 tracing::warn!(%subscription, sequence = self.receipt.sequence, reason, "an event was rejected");
                 self.settle_finally(Some(&reason)).await
             }

@@ -5,13 +5,13 @@
 mod support;
 
 use character_message_hub::{
-    Deliveries, HolderRecord, HolderRecords, MessageHub, ServiceName, Subscription, SubscriptionName,
+    Deliveries, HolderRecord, HolderRecords, Message, MessageHub, ServiceName, Subscription, SubscriptionName,
 };
 use character_message_hub_nats::{NatsHub, NatsHubConfig, Subscribers};
-use character_message_hub_testkit::sample::{hasty, messages};
+use character_message_hub_testkit::sample::{event_of, hasty, messages, subscription};
 use character_tests::{NatsRelease, NatsServer};
 use serde_json::json;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use support::{LIMIT, connected, publish_all, spread};
 use tokio::{runtime::Runtime, time::timeout};
 
@@ -94,7 +94,7 @@ async fn a_retry_after_the_end_of_a_subscriber_is_delivered_by_the_next_one_at_o
         let server = NatsServer::start(release);
         let hub = connected(config(&server, Subscribers::One)).await;
         publish_all(&hub, &messages("m", "ada", 2)).await;
-        let subscription = character_message_hub_testkit::sample::subscription("reader");
+        let subscription = subscription("reader");
         let mut ending = hub.subscribe(&subscription).await.unwrap();
         let held = timeout(LIMIT, ending.next()).await.unwrap().unwrap();
         drop(ending);
@@ -104,6 +104,48 @@ async fn a_retry_after_the_end_of_a_subscriber_is_delivered_by_the_next_one_at_o
         let found = timeout(Duration::from_secs(5), of_ada(&mut next, 2)).await;
         let found = found.unwrap_or_default();
         assert_eq!(found, ["m-0", "m-1"], "{release:?}: it need not wait for the time for settling");
+    }
+}
+
+#[tokio::test]
+async fn subscribers_at_one_hub_with_other_types_and_limits_keep_the_order_and_hold_up_no_other_subject() {
+    const SOON: Duration = Duration::from_secs(5);
+    let typed = |kind: &str, id: &str, subject: &str| [Message::of(Arc::new(event_of(kind, id, subject)))];
+    for (release, subscribers) in
+        RELEASES.into_iter().flat_map(|release| [(release, Subscribers::Several), (release, Subscribers::One)])
+    {
+        let server = NatsServer::start(release);
+        let hub = connected(config(&server, subscribers)).await;
+        let reader = |filter: &str| Subscription { filter: filter.parse().unwrap(), ..subscription("reader") };
+        let mut one = hub.subscribe(&reader("character.created")).await.unwrap();
+        publish_all(&hub, &typed("character.created", "ada-0", "ada")).await;
+        let first = timeout(SOON, one.next()).await.unwrap().unwrap();
+        let other = Subscription { max_in_flight: 8, settle_within: Duration::from_secs(2), ..reader("character.*") };
+        let mut other = hub.clone().subscribe(&other).await.unwrap();
+        publish_all(&hub, &typed("character.changed", "ada-1", "ada")).await;
+        publish_all(&hub, &typed("character.changed", "bob-0", "bob")).await;
+        let next = timeout(SOON, other.next()).await;
+        let unsettled =
+            next.unwrap_or_else(|_| panic!("{release:?} {subscribers:?}: the other subject waits")).unwrap();
+        assert_eq!(unsettled.event().id(), "bob-0", "{release:?} {subscribers:?}");
+        let again = timeout(SOON, one.next()).await.unwrap().unwrap();
+        assert_eq!(
+            (again.event().id(), again.attempt()),
+            ("bob-0", 2),
+            "the time for settling is that of its subscriber"
+        );
+        again.ack().await.unwrap();
+        first.ack().await.unwrap();
+        let last = timeout(SOON, one.next()).await.unwrap().unwrap();
+        assert_eq!(last.event().id(), "ada-1", "the types are those of the last subscriber");
+        last.ack().await.unwrap();
+        assert!(
+            timeout(Duration::from_millis(500), async {
+                tokio::select! { _ = one.next() => {} _ = other.next() => {} }
+            })
+            .await
+            .is_err()
+        );
     }
 }
 

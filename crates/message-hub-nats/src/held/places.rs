@@ -24,11 +24,11 @@ impl<T: Clone> Held<T> {
                     let lane = entry.lane.clone();
                     self.refresh(&lane, now);
                 }
-                Place::Delivered { until, renewed: true } if until <= now => {
-                    self.place(sequence, Place::Waiting(now), now);
-                }
-                Place::Delivered { until, renewed: false } if until <= now => {
-                    self.place(sequence, Place::Away(self.forgotten_at(now)), now);
+                Place::Delivered { until, renewed } if until <= now => {
+                    // JetStream waits longer than the subscriber had time, and has not given the event up.
+                    let is_ours = renewed || now < entry.touched + self.settle_within;
+                    let place = if is_ours { Place::Waiting(now) } else { Place::Away(self.forgotten_at(now)) };
+                    self.place(sequence, place, now);
                 }
                 Place::Away(until) if until <= now => self.remove(sequence, now),
                 // A timer of an earlier place.

@@ -19,7 +19,7 @@ impl Stage {
     }
 
     fn take(&mut self) -> Option<Receipt> {
-        self.held.take(self.now, 100).map(|(receipt, _)| receipt)
+        self.held.take(self.now, WITHIN, 100).map(|(receipt, _)| receipt)
     }
 }
 
@@ -151,6 +151,7 @@ fn progress_keeps_a_delivery_and_released_events_are_those_that_nobody_has() {
     }
     let first = stage.take().unwrap();
     stage.now += WITHIN - Duration::from_secs(1);
+    assert_eq!(stage.held.touch(stage.now).len(), 2);
     stage.held.prolong(first, stage.now).unwrap();
     stage.now += WITHIN - Duration::from_secs(1);
     assert_eq!(stage.held.release(stage.now), ["2/1".into(), "3/1".into()]);
@@ -168,4 +169,45 @@ fn an_event_that_waited_long_begins_its_time_for_settling_when_it_is_delivered()
     stage.now += WITHIN / 5;
     stage.take().unwrap();
     assert_eq!(stage.held.touch_delivered(), ["1/1".into()]);
+}
+
+#[test]
+fn each_subscriber_has_its_own_time_for_settling_and_the_server_may_wait_longer() {
+    let mut stage = Stage::new();
+    stage.arrive(1, 1, "a");
+    stage.arrive(2, 1, "b");
+    let short = WITHIN / 10;
+    let first = stage.held.take(stage.now, short, 100).unwrap().0;
+    let second = stage.take().unwrap();
+    stage.now += short / 2;
+    stage.held.prolong(first, stage.now).unwrap();
+    stage.now += short / 2;
+    assert_eq!(stage.take(), None, "its time began again");
+    stage.now += short / 2;
+    assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 2 }), "the server need not deliver it again");
+    assert_eq!(stage.held.begin(first, stage.now), Err(NotHeld));
+    stage.held.begin(second, stage.now).unwrap();
+}
+
+#[test]
+fn what_was_forgotten_too_long_is_given_up_without_a_word_to_the_server() {
+    let mut stage = Stage::new();
+    stage.arrive(1, 1, "a");
+    stage.now += WITHIN / 2;
+    stage.arrive(2, 1, "b");
+    stage.now += WITHIN / 2;
+    assert_eq!(stage.held.release(stage.now), ["2/1".into()], "another subscriber may have the first one");
+    assert_eq!(stage.held.len(), 0);
+}
+
+#[test]
+fn events_that_are_given_up_by_their_contents_are_those_that_no_subscriber_has() {
+    let mut stage = Stage::new();
+    for (sequence, subject) in [(1, "a"), (2, "a"), (3, "b"), (4, "c")] {
+        stage.arrive(sequence, 1, subject);
+    }
+    stage.take().unwrap();
+    let given_up = stage.held.give_up(|sequence| *sequence != 4, stage.now);
+    assert_eq!(given_up, ["2/1".into(), "3/1".into()]);
+    assert_eq!(stage.take().map(|receipt| receipt.sequence), Some(4));
 }
