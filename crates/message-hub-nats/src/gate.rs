@@ -33,33 +33,43 @@ impl Feed {
     }
 
     /// Closes the gate when events were delivered to a subscriber that is gone: they come again, later than new ones, and must be
-    /// delivered before them. Not when another one of several subscribers is connected: the order is then not promised, and they
-    /// are its own. Also returns the place of the last delivery in the consumer.
+    /// delivered before them. Also returns the place of the last delivery in the consumer.
     pub(crate) async fn close_gate(&self, deadline: Instant) -> Result<(Option<Gate>, u64)> {
         let info = consumer::info(&self.link, &self.events, &self.subscription(), NEXT, deadline).await?;
-        let closed = self.is_something_away(&info)
-            && (self.subscribers == Subscribers::One || !self.is_another_connected().await?);
-        let gate = if closed { Some(self.shut()) } else { None };
-        self.gated.store(closed, Ordering::Release);
+        let gate = if self.is_something_away(&info) { self.shut().await? } else { None };
+        self.gated.store(gate.is_some(), Ordering::Release);
         self.changed.notify_waiters();
         Ok((gate, info.deliveries()))
     }
 
-    /// Closes the gate until everything that is not settled is here.
-    pub(crate) fn shut(&self) -> Gate {
+    /// Closes the gate until everything that is not settled is here. Not when another subscriber says that it is connected: what is away
+    /// is its own, and the order is not promised.
+    pub(crate) async fn shut(&self) -> Result<Option<Gate>> {
         self.gated.store(true, Ordering::Release);
+        if self.is_another_connected().await? {
+            self.gated.store(false, Ordering::Release);
+            self.changed.notify_waiters();
+            return Ok(None);
+        }
         let (now, settle_within) = (Instant::now(), self.subscription().settle_within);
         let longest = match self.subscribers {
             Subscribers::Several => settle_within + Duration::from_secs(2),
             // A subscriber that stands still may be sent an event again, until its request for events has expired.
             Subscribers::One => EXPIRES + settle_within * 2,
         };
-        Gate { look_at: now, opens_at: now + longest }
+        Ok(Some(Gate { look_at: now, opens_at: now + longest }))
     }
 
     /// Whether JetStream waits for settlements of events that are not here.
     fn is_something_away(&self, info: &Info) -> bool {
-        info.num_ack_pending > self.held().present()
+        let held = self.held();
+        let here = match self.subscribers {
+            // What is perhaps settled holds up its own subjects alone.
+            Subscribers::Several => held.len(),
+            // It must not be taken for an event that another process has.
+            Subscribers::One => held.present(),
+        };
+        info.num_ack_pending > here
     }
 
     async fn is_another_connected(&self) -> Result<bool> {

@@ -52,9 +52,12 @@ impl NatsHub {
     }
 
     /// Waits for the connection, and makes sure that the stream of the records is there.
-    async fn ready_to_hold(&self, subject: &str, deadline: Instant) -> Result<()> {
+    async fn ready_to_hold(&self, deadline: Instant) -> Result<()> {
         self.link().ready(HOLD, deadline).await?;
-        self.holders().ensure(HOLD, subject, deadline).await
+        for pattern in self.holders().subjects() {
+            self.holders().ensure(HOLD, pattern, deadline).await?;
+        }
+        Ok(())
     }
 }
 
@@ -62,7 +65,7 @@ impl NatsHub {
 impl HolderRecords for NatsHub {
     async fn read(&self, subscription: &SubscriptionName) -> Result<Option<HolderRecord>> {
         let (subject, deadline) = (self.record_of(subscription), Instant::now() + ATTEMPT);
-        self.ready_to_hold(&subject, deadline).await?;
+        self.ready_to_hold(deadline).await?;
         let reading = async {
             let stream = self.holders().context().get_stream_no_info(self.holders().name()).await;
             let stream = stream.map_err(|error| unavailable().with_source(error))?;
@@ -95,7 +98,7 @@ impl HolderRecords for NatsHub {
     ) -> Result<Option<u64>> {
         let (subject, deadline) = (self.record_of(subscription), Instant::now() + ATTEMPT);
         let text = serde_json::to_vec(&Kept { holder: holder.cloned() }).map_err(corrupt)?;
-        self.ready_to_hold(&subject, deadline).await?;
+        self.ready_to_hold(deadline).await?;
         let mut headers = HeaderMap::new();
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, revision.to_string());
         let reply = match self.link().call(HOLD, subject.into(), Some(headers), text.into(), deadline).await? {

@@ -98,16 +98,22 @@ impl NatsHub {
     }
 
     /// Creates the stream of the events when it is absent, and adds the kinds of the settings to one that lacks them, instead of the
-    /// first call that needs it. When NATS refuses it, every probe fails until one succeeds in it.
+    /// first call that needs it; with [`Subscribers::One`] also the stream of which hub has the subscribers. When NATS refuses it, every probe fails until one succeeds in it.
     ///
     /// # Errors
     /// `Timeout`, `Unavailable`, `Unauthorized`, `Full`, `Invalid`, `Forbidden`.
     pub async fn create_stream(&self, timeout: Duration) -> Result<()> {
         let deadline = Instant::now() + timeout;
         self.link.ready(CREATE, deadline).await?;
-        for pattern in self.events.subjects() {
-            let created = self.events.ensure(CREATE, pattern, deadline).await;
-            created.map_err(|error| error.within("the timeout of the call", timeout))?;
+        let holders = match self.subscribers {
+            Subscribers::Several => None,
+            Subscribers::One => Some(&self.holders),
+        };
+        for stream in [&self.events].into_iter().chain(holders) {
+            for pattern in stream.subjects() {
+                let created = stream.ensure(CREATE, pattern, deadline).await;
+                created.map_err(|error| error.within("the timeout of the call", timeout))?;
+            }
         }
         Ok(())
     }
@@ -198,16 +204,19 @@ impl MessageHub for NatsHub {
         let info = api::call::<api::Done>(&self.link, PROBE, "INFO", None, deadline).await;
         let late = |error: HubError| error.within("the limit of a probe", PROBING);
         info.map_err(late)?.map_err(|error| api_error(PROBE, &error))?;
-        // A server that answers may still refuse the stream, without which nothing can be published. A probe does not
-        // create what nothing has needed yet.
-        match self.events.refused() {
-            Some(Refusal { wish: Wish::Ensure, pattern, .. }) => {
-                self.events.ensure(PROBE, &pattern, deadline).await.map_err(late)
+        // A server that answers may still refuse the streams, without which nothing can be published, or delivered by one of several
+        // processes. A probe does not create what nothing has needed yet.
+        for stream in [&self.events, &self.holders] {
+            match stream.refused() {
+                Some(Refusal { wish: Wish::Ensure, pattern, .. }) => {
+                    stream.ensure(PROBE, &pattern, deadline).await.map_err(late)?;
+                }
+                Some(Refusal { wish: Wish::Look, .. }) => {
+                    stream.is_there(PROBE, deadline).await.map_err(late)?;
+                }
+                None => {}
             }
-            Some(Refusal { wish: Wish::Look, .. }) => {
-                self.events.is_there(PROBE, deadline).await.map(drop).map_err(late)
-            }
-            None => Ok(()),
         }
+        Ok(())
     }
 }

@@ -77,7 +77,12 @@ impl Feed {
             self.open(NEXT, deadline).await?;
             let (gate, place) = self.close_gate(deadline).await?;
             let inbox = self.link.client.new_inbox();
-            let (messages, present) = (self.listen(inbox.clone()).await?, self.listen(self.presence()).await?);
+            let messages = self.listen(inbox.clone()).await?;
+            // One subscriber has no others that it would keep from closing their gates. Those of a release that knows no holders answer.
+            let present = match self.subscribers {
+                Subscribers::Several => Some(self.listen(self.presence()).await?),
+                Subscribers::One => None,
+            };
             Ok((epoch, gate, place, inbox, messages, present))
         };
         let (epoch, mut gate, place, inbox, mut messages, mut present) = tokio::select! {
@@ -99,7 +104,7 @@ impl Feed {
                     let message = message.ok_or_else(unavailable)?;
                     self.receive(message, &mut requested).await?;
                 }
-                Some(question) = present.next() => {
+                Some(question) = next_of(&mut present) => {
                     if let Some(address) = question.reply {
                         self.send(address, "+OK").await;
                     }
@@ -114,7 +119,7 @@ impl Feed {
             }
             self.tend(&mut requested).await?;
             if std::mem::take(&mut requested.has_missed) && gate.is_none() {
-                gate = Some(self.shut());
+                gate = self.shut().await?;
             }
             if gate.as_ref().is_some_and(|gate| Instant::now() >= gate.look_at) {
                 gate = self.look_at_gate(gate).await?;
@@ -127,11 +132,13 @@ impl Feed {
     }
 
     /// Takes what is on its way and no more, so that it can be returned.
-    async fn leave(&self, mut messages: Subscriber, mut present: Subscriber, requested: &mut Requested) {
+    async fn leave(&self, mut messages: Subscriber, present: Option<Subscriber>, requested: &mut Requested) {
         let end = async {
             // The server has sent everything that it sent before its answer.
             drop(self.link.round_trip(NEXT, Instant::now() + CALL / 2).await);
-            drop(present.unsubscribe().await);
+            if let Some(mut present) = present {
+                drop(present.unsubscribe().await);
+            }
             drop(messages.unsubscribe().await);
             while let Some(message) = messages.next().await {
                 drop(self.receive(message, requested).await);
@@ -271,6 +278,14 @@ impl Feed {
             Err(error) => self.refuse(sequence, address, message, error.to_string()).await,
         }
         Ok(())
+    }
+}
+
+/// The next question of another subscriber; for ever, when none is answered.
+async fn next_of(present: &mut Option<Subscriber>) -> Option<Message> {
+    match present {
+        Some(present) => present.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) const ATTEMPT: Duration = Duration::from_secs(2);
 /// What is kept of rejected events: the last 100,000, for 30 days.
 const MAX_REJECTED: i64 = 100_000;
 const MAX_REJECTED_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long the record of a holder is kept after its last change.
+const MAX_HOLDER_AGE: Duration = Duration::from_secs(3600);
 
 /// Whether a new kind of subject is added to the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +158,8 @@ impl EnsuredStream {
                 max_messages: -1,
                 max_bytes: -1,
                 max_messages_per_subject: 1,
+                // A record in use is written every second.
+                max_age: MAX_HOLDER_AGE,
                 num_replicas: config.replicas,
                 ..Config::default()
             },

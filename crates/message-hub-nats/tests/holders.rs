@@ -12,7 +12,7 @@ use character_message_hub_testkit::sample::{event_of, hasty, messages, subscript
 use character_tests::{NatsRelease, NatsServer};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
-use support::{LIMIT, connected, publish_all, spread};
+use support::{LIMIT, connected, publish_all, spread, works};
 use tokio::{runtime::Runtime, time::timeout};
 
 const RELEASES: [NatsRelease; 2] = [NatsRelease::Oldest, NatsRelease::Current];
@@ -147,6 +147,57 @@ async fn subscribers_at_one_hub_with_other_types_and_limits_keep_the_order_and_h
             .is_err()
         );
     }
+}
+
+#[tokio::test]
+async fn a_process_that_knows_no_holders_holds_up_none_that_does() {
+    for release in RELEASES {
+        let server = NatsServer::start(release);
+        let (older, newer) = (
+            connected(config(&server, Subscribers::Several)).await,
+            connected(config(&server, Subscribers::One)).await,
+        );
+        publish_all(&older, &messages("m", "ada", 1)).await;
+        let mut before = older.subscribe(&subscription("reader")).await.unwrap();
+        let unsettled = timeout(LIMIT, before.next()).await.unwrap().unwrap();
+        let mut beside = newer.subscribe(&subscription("reader")).await.unwrap();
+        let found = async {
+            let mut found = 0;
+            while found < 40 {
+                let delivery = tokio::select! { one = before.next() => one, other = beside.next() => other };
+                delivery.unwrap().ack().await.unwrap();
+                found += 1;
+            }
+        };
+        let publishing = async {
+            for number in 0..4 {
+                publish_all(&older, &spread(&format!("round-{number}"), 10)).await;
+            }
+        };
+        let both = async { tokio::join!(found, publishing) };
+        assert!(timeout(Duration::from_secs(10), both).await.is_ok(), "{release:?}");
+        unsettled.ack().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_refused_stream_of_the_records_is_named_by_the_creation_and_by_probes_until_it_is_permitted() {
+    let users = |permissions: &str| {
+        format!("authorization {{ users: [{{ user: \"u\", password: \"p\" {permissions} }}] }} \nno_auth_user: u")
+    };
+    let denied = ", permissions: { publish: { deny: [\"$JS.API.STREAM.CREATE.CHARACTER_EVENTS_HOLDERS\"] } }";
+    let server = NatsServer::start_with(NatsRelease::Current, &users(denied));
+    let hub = connected(config(&server, Subscribers::Several)).await;
+    hub.create_stream(LIMIT).await.unwrap();
+    hub.probe().await.unwrap();
+    let hub = connected(config(&server, Subscribers::One)).await;
+    for error in [hub.create_stream(LIMIT).await, hub.probe().await].map(Result::unwrap_err) {
+        let text = error.to_string();
+        assert!(text.contains("$JS.API.STREAM.CREATE.CHARACTER_EVENTS_HOLDERS"), "{text}");
+    }
+    server.configure(&users(""));
+    server.reload();
+    works(&hub).await;
 }
 
 #[tokio::test]
