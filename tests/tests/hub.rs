@@ -2,6 +2,10 @@
 //! requests to services that are killed.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+#[path = "hub/order.rs"]
+mod order;
+#[path = "hub/passing.rs"]
+mod passing;
 #[path = "hub/processes.rs"]
 mod processes;
 #[path = "hub/streams.rs"]

@@ -211,6 +211,7 @@ async fn serve(config: CharacterServiceConfig, stack: Stack, mut registry: Regis
         may_be_long,
         live: Some(live),
         presence: None,
+        left: None,
         drain: config.sockets.drain,
         tls: config.tls,
         watch,

@@ -20,7 +20,10 @@ use character_storage_sql::SqlStorage;
 use futures_util::future::try_join_all;
 use prometheus_client::registry::Registry;
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep},
+};
 
 /// What counts and limits the requests of the main listener. Each of them is registered.
 #[derive(Debug)]
@@ -74,6 +77,8 @@ pub(crate) struct Server {
     pub(crate) live: Option<LiveUpdates>,
     /// How it takes requests that arrive through the Message Hub.
     pub(crate) presence: Option<PresencePlan>,
+    /// Until when requests from NATS are answered after the drain. `None`: until its beginning.
+    pub(crate) left: Option<oneshot::Receiver<()>>,
     /// The types of the problems that the listener for probes answers with.
     pub(crate) problem_types: ProblemTypes,
     /// TLS of all listeners; `None`: none.
@@ -128,7 +133,7 @@ impl Server {
                 Some(HubPresence::Answers(responder))
             }
         };
-        let (health, live, drain, watch) = (self.health, self.live, self.drain, self.watch);
+        let (health, live, left, drain, watch) = (self.health, self.live, self.left, self.drain, self.watch);
         tokio::spawn(async move {
             let stop = signals.stop(&watch).await;
             let drain = match stop {
@@ -141,7 +146,6 @@ impl Server {
             if let Some(live) = live {
                 live.close();
             }
-            // Before the listener, which answers what a hub over HTTP has sent.
             let leaving = async {
                 if let Some(presence) = presence {
                     presence.stop().await;
@@ -153,9 +157,21 @@ impl Server {
                     _ = signals.stop(&watch) => {}
                 }
             };
-            tokio::join!(draining, leaving);
-            health.end();
-            handle.stop(true).await;
+            match left {
+                Some(left) => {
+                    draining.await;
+                    health.end();
+                    // A sender that is gone has left.
+                    drop(left.await);
+                    tokio::join!(handle.stop(true), leaving);
+                }
+                // Before the listener, which answers what a hub over HTTP has sent.
+                None => {
+                    tokio::join!(draining, leaving);
+                    health.end();
+                    handle.stop(true).await;
+                }
+            }
             // Last, so that the end can be watched.
             for beside in handles_beside {
                 beside.stop(true).await;

@@ -233,6 +233,7 @@ async fn serve(
     let server = Server {
         live: None,
         presence: presence.flatten(),
+        left: None,
         tls: config.tls,
         watch,
         listeners: match listeners {

@@ -3,7 +3,7 @@
 #[cfg(feature = "rustls")]
 use character_credentials::ClientTls;
 use character_http_kit::{BodyLimits, RequestLimit};
-use character_message_hub::{PeerChannel, ServiceName};
+use character_message_hub::{HolderRecords, PeerChannel, ServiceName};
 use character_message_hub_wire as wire;
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 use url::Url;
@@ -35,6 +35,10 @@ pub struct HubServerConfig {
     /// The way to the other servers over the same hub, which hear on it of the instances that register themselves here. Needs `peer`.
     /// Default: none, and an instance is known to the server alone at which it registers.
     pub peers: Option<Arc<dyn PeerChannel>>,
+    /// Where the servers over the same hub agree on which of them makes the deliveries of a subscription, so that the order of a
+    /// subject holds over all of them. Needs `peer`, and a Tokio runtime that outlives the requests. Default: none, and each server
+    /// makes deliveries to its clients.
+    pub holders: Option<Arc<dyn HolderRecords>>,
 }
 
 /// The beginning of the names of servers over one hub, before a UUID: `message-hub-`.
@@ -54,6 +58,7 @@ impl Default for HubServerConfig {
             probe_every: Duration::from_secs(5),
             peer: None,
             peers: None,
+            holders: None,
         }
     }
 }
@@ -101,9 +106,10 @@ impl HubServerConfig {
             let (setting, found) = ("peer", peer.to_string());
             return Err(InvalidHubServer::Setting { setting, found, range: "a name that begins with message-hub-" });
         }
-        if self.peers.is_some() && self.peer.is_none() {
+        if (self.peers.is_some() || self.holders.is_some()) && self.peer.is_none() {
             let (setting, found) = ("peer", "none".to_owned());
-            return Err(InvalidHubServer::Setting { setting, found, range: "a name, because peers is set" });
+            let range = "a name, because peers or holders is set";
+            return Err(InvalidHubServer::Setting { setting, found, range });
         }
         Ok(())
     }

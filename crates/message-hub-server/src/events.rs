@@ -2,6 +2,9 @@
 
 mod binary;
 mod deliver;
+mod elsewhere;
+mod holders;
+mod holding;
 mod peers;
 mod pollers;
 mod publish;
@@ -10,6 +13,8 @@ mod settle;
 mod stream;
 
 pub(crate) use deliver::{deliver, leave};
+pub(crate) use elsewhere::Passed;
+pub(crate) use holders::Holders;
 pub(crate) use pollers::Pollers;
 pub(crate) use publish::publish;
 pub(crate) use sessions::Sessions;

@@ -32,6 +32,7 @@ pub(crate) struct Metrics {
     pub(crate) routed: Family<OutcomeLabels, Counter>,
     pub(crate) set_aside: Counter,
     pub(crate) streams: Gauge,
+    pub(crate) held: Gauge,
 }
 
 impl Metrics {
@@ -55,6 +56,8 @@ impl Metrics {
         registry.register("message_hub_routed_requests", help, self.routed.clone());
         let help = "How often an instance of a service was set aside";
         registry.register("message_hub_instances_set_aside", help, self.set_aside.clone());
+        let help = "Subscriptions whose deliveries this process makes, of the processes over one NATS";
+        registry.register("message_hub_held_subscriptions", help, self.held.clone());
         registry.register("message_hub_event_streams", "Open streams of server-sent events", self.streams.clone());
     }
 

@@ -4,7 +4,7 @@ use crate::{
     BASE,
     caller::CallerDeadline,
     config::{HubServerConfig, InvalidHubServer},
-    events::{self, Pollers, Sessions},
+    events::{self, Holders, Passed, Pollers, Sessions},
     metrics::Metrics,
     operators,
     refusal::{Answer, Refusal, overloaded},
@@ -22,11 +22,14 @@ use character_http_kit::{
     AcceptedTokens, BodyLimits, Endpoint, Endpoints, FollowedToken,
     middleware::{checked, limit_requests},
 };
-use character_message_hub::{ErrorKind, HubError, HubOperations, MessageHub};
+use character_message_hub::{ErrorKind, HubError, HubOperations, MessageHub, ServiceName, SubscriptionName};
 use character_message_hub_wire::{self as wire, ServicesBody};
 use prometheus_client::registry::Registry;
 use std::{fmt, sync::Arc, time::Duration};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 /// The routes under `/v1`, over one hub. Every request must bring an accepted bearer token. Clones share everything.
 ///
@@ -43,9 +46,14 @@ struct Inner {
     config: HubServerConfig,
     sessions: Sessions,
     pollers: Pollers,
+    passed: Passed,
+    /// Each request that this server passes on has it too.
+    passing: Arc<()>,
     router: Router,
     /// `None`: there are no other servers.
     sharing: Option<Sharing>,
+    /// `None`: there are no other servers.
+    holders: Option<Holders>,
     metrics: Metrics,
     stopping: watch::Sender<bool>,
 }
@@ -96,8 +104,25 @@ impl HubServer {
         let stopping = watch::Sender::new(false);
         let sharing = config.peer.clone().zip(config.peers.clone());
         let sharing = sharing.map(|(own, channel)| Sharing::new(own, channel));
-        let inner = Inner { hub, operations, tokens, config, sessions, pollers, router, sharing, metrics, stopping };
-        Ok(Self { inner: Arc::new(inner) })
+        let holders = config.peer.clone().zip(config.holders.clone());
+        let holders = holders.map(|(own, records)| Holders::new(own, records, sessions.clone(), metrics.held.clone()));
+        Ok(Self {
+            inner: Arc::new(Inner {
+                hub,
+                operations,
+                tokens,
+                config,
+                sessions,
+                pollers,
+                passed: Passed::default(),
+                passing: Arc::default(),
+                router,
+                sharing,
+                holders,
+                metrics,
+                stopping,
+            }),
+        })
     }
 
     /// Shows the metrics of the server, whose names begin with `message_hub_`.
@@ -135,6 +160,9 @@ impl HubServer {
             }
             self.inner.sessions.sweep();
             self.inner.pollers.sweep();
+            if let Some(holders) = &self.inner.holders {
+                holders.sweep();
+            }
             tokio::select! {
                 () = self.stopped() => return,
                 () = self.inner.router.probe_all() => {}
@@ -147,6 +175,27 @@ impl HubServer {
         self.inner.stopping.send_replace(true);
     }
 
+    /// Stops, lets other servers make the deliveries of the subscriptions that this one holds, and returns when what it has delivered
+    /// is settled and what it has passed on has ended, or after `within`.
+    pub async fn leave(&self, within: Duration) {
+        const LOOK: Duration = Duration::from_millis(50);
+        self.stop();
+        let Some(holders) = &self.inner.holders else { return };
+        let end = Instant::now() + within;
+        holders.leave().await;
+        let is_busy = || self.inner.sessions.unsettled() > 0 || Arc::strong_count(&self.inner.passing) > 1;
+        while is_busy() && Instant::now() < end {
+            sleep(LOOK).await;
+        }
+    }
+
+    /// The name of this server among those over one hub, and the subscriptions whose deliveries it makes. `None`: there are no
+    /// others.
+    #[must_use]
+    pub fn held(&self) -> Option<(ServiceName, Vec<SubscriptionName>)> {
+        Some((self.inner.config.peer.clone()?, self.inner.holders.as_ref()?.held()))
+    }
+
     /// Waits for [`stop`](Self::stop).
     pub(crate) async fn stopped(&self) {
         let mut stopping = self.inner.stopping.subscribe();
@@ -156,6 +205,11 @@ impl HubServer {
 
     pub(crate) fn hub(&self) -> &dyn MessageHub {
         &*self.inner.hub
+    }
+
+    /// `None`: there are no other servers.
+    pub(crate) fn holders(&self) -> Option<&Holders> {
+        self.inner.holders.as_ref()
     }
 
     /// `None`: the hub offers none.
@@ -174,6 +228,16 @@ impl HubServer {
 
     pub(crate) fn pollers(&self) -> &Pollers {
         &self.inner.pollers
+    }
+
+    /// What other servers have passed on to this one.
+    pub(crate) fn passed(&self) -> &Passed {
+        &self.inner.passed
+    }
+
+    /// Held as long as a request that this server passes on.
+    pub(crate) fn passing(&self) -> Arc<()> {
+        Arc::clone(&self.inner.passing)
     }
 
     pub(crate) fn router(&self) -> &Router {

@@ -345,6 +345,22 @@ async fn a_poller_that_did_not_receive_a_response_receives_its_deliveries_with_t
 }
 
 #[actix_web::test]
+async fn a_poll_that_continues_one_at_another_server_keeps_the_types_that_a_later_subscriber_has_asked_for() {
+    let hub = listening(HubServerConfig::default()).await;
+    assert!(hub.deliveries("subscription=sheets&types=character.*&limit=0").await.is_empty());
+    let continued = |query: &str| {
+        let path = format!("/v1/events?subscription=sheets&types=campaign.*&{query}");
+        hub.request(Method::GET, &path).header("x-hub-continues", "true").send()
+    };
+    for (id, poller) in [("1", ""), ("2", "&poller=p")] {
+        json_of(continued(&format!("limit=0{poller}")).await.unwrap(), 200).await;
+        hub.publish_batch(json!([event(id)])).await;
+        let body = json_of(continued(&format!("wait_ms=2000{poller}")).await.unwrap(), 200).await;
+        assert_eq!(body["deliveries"][0]["event"]["id"], id, "{body}");
+    }
+}
+
+#[actix_web::test]
 async fn a_second_request_of_a_poller_ends_the_first() {
     let hub = listening(HubServerConfig::default()).await;
     let poll = || {

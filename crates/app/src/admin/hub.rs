@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, http::header::CACHE_CONTROL, web::Data};
 use character_error_reporter::{Chain, redacted};
-use character_message_hub::{ErrorKind, HubError, HubOperations, SubscriptionState};
+use character_message_hub::{ErrorKind, HubError, HubOperations, ServiceName, SubscriptionName, SubscriptionState};
 use character_message_hub_file::FileHub;
 use character_message_hub_server::HubServer;
 use character_message_hub_wire::ServiceState;
@@ -33,6 +33,8 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<FileReport>,
     #[serde(flatten)]
+    held: Option<HeldReport>,
+    #[serde(flatten)]
     subscriptions: Subscriptions,
     services: Vec<ServiceState>,
 }
@@ -44,6 +46,15 @@ enum Subscriptions {
     Known(Vec<SubscriptionState>),
     #[serde(rename = "subscriptions_unknown")]
     Unknown(Chain),
+}
+
+/// Of several processes over one NATS.
+#[derive(Debug, Serialize)]
+struct HeldReport {
+    /// The name of this one.
+    process: ServiceName,
+    /// The subscriptions whose deliveries it makes.
+    holds: Vec<SubscriptionName>,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,8 +80,9 @@ pub(super) async fn show(operator: Data<HubOperator>) -> HttpResponse {
         FileReport { events: status.events, bytes: status.bytes, expired_unsettled: status.expired_unsettled }
     });
     let services = operator.server.services().services;
+    let held = operator.server.held().map(|(process, holds)| HeldReport { process, holds });
     let (service, version) = (crate::message_hub::SERVICE, env!("CARGO_PKG_VERSION"));
-    let report = Report { service, version, file, subscriptions, services };
+    let report = Report { service, version, file, held, subscriptions, services };
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(report)
 }
 
@@ -80,7 +92,7 @@ mod tests {
     use actix_web::body::to_bytes;
     use async_trait::async_trait;
     use character_http_kit::AcceptedTokens;
-    use character_message_hub::{MemoryHub, RejectedEvent, Result as HubResult, SubscriptionName};
+    use character_message_hub::{MemoryHub, RejectedEvent, Result as HubResult};
     use character_message_hub_server::HubServerConfig;
     use serde_json::{Value, json};
     use tokio::time::Instant;

@@ -3,7 +3,7 @@
 use crate::{config::MessageHubServiceConfig, folder_lock::FolderLock, hub_responder::ResponderPlan, private_files};
 use character_message_hub::{HubOperations, MessageHub, PeerChannel};
 use character_message_hub_file::{FileHub, FileHubConfig, OpenError};
-use character_message_hub_nats::{Credentials, NatsChannel, NatsHub, NatsHubConfig};
+use character_message_hub_nats::{Credentials, NatsChannel, NatsHub, NatsHubConfig, Subscribers};
 use character_message_hub_server::PEER_PREFIX;
 use secrecy::ExposeSecret as _;
 use std::{error::Error, sync::Arc};
@@ -49,6 +49,8 @@ pub(super) async fn open(config: &MessageHubServiceConfig) -> Result<ConfiguredH
             replicas: config.replicas,
             credentials: Credentials::OfUrl(url.clone()),
             tls: config.nats_tls.clone(),
+            // The processes agree on which one makes the deliveries of a subscription.
+            subscribers: Subscribers::One,
             ..NatsHubConfig::new(url.get().expose_secret())
         };
         let service = format!("{PEER_PREFIX}{}", Uuid::new_v4().simple()).parse()?;

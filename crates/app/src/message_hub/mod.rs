@@ -34,7 +34,11 @@ use character_message_hub::MessageHub;
 use character_message_hub_server::{BASE, HubServer, HubServerConfig, PROBLEM_TYPES, openapi, overloaded};
 use configured_hub::ConfiguredHub;
 use prometheus_client::registry::Registry;
-use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use tokio::sync::oneshot;
+
+/// How long the end of the process waits for the settlements of what it has delivered over NATS.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// The name of the service.
 pub(crate) const SERVICE: &str = "message-hub";
@@ -136,6 +140,7 @@ async fn serve(
         body_rate: config.sockets.upload_rate,
         peer: configured.peer.as_ref().map(|peer| peer.service.clone()),
         peers: configured.peers.clone(),
+        holders: configured.nats.clone().map(|nats| Arc::new(nats) as _),
         ..HubServerConfig::default()
     };
     let tokens = AcceptedTokens::new(config.tokens.clone())?;
@@ -175,9 +180,12 @@ async fn serve(
     });
     let guard = guard(config.listen, config.hosts);
     let health_paths = config.health_paths;
+    // What other processes pass on is answered until the deliveries of this one are settled.
+    let (leaves, left) = oneshot::channel();
     let server = Server {
         live: None,
         presence: configured.peer.map(|peer| PresencePlan::Answers(Box::new(peer))),
+        left: Some(left),
         tls: config.tls,
         watch,
         listeners: Listeners::bind(config.listen, &config.sockets, config.admin.as_ref())?,
@@ -192,11 +200,14 @@ async fn serve(
     if let Some(nats) = configured.nats {
         tokio::spawn(create_stream(nats));
     }
+    let within = config.shutdown.min(SETTLING);
     let (background, stopping, stopped) = (contract.clone(), contract.clone(), Arc::clone(&health));
     tokio::spawn(async move { background.background().await });
     tokio::spawn(async move {
         stopped.ended().await;
-        stopping.stop();
+        stopping.leave(within).await;
+        // A server that has failed does not wait.
+        let _ = leaves.send(());
     });
     let running = server.run(
         move |app| {

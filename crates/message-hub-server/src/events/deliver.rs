@@ -1,6 +1,9 @@
 //! `GET /v1/events`: deliveries of a durable subscription, as a long poll or a stream.
 
 use super::{
+    elsewhere::{self, Caller, PassedOn},
+    holders::{Holders, Origin, Place},
+    holding::Holding,
     pollers::{Poll, Subscribes},
     sessions::{Session, Unsent},
     stream,
@@ -12,12 +15,14 @@ use crate::{
 };
 use actix_web::{
     HttpRequest, HttpResponse,
+    body::MessageBody,
     http::header::{ACCEPT, CACHE_CONTROL},
     web::Data,
 };
 use character_http_kit::{ClientEnd, FollowedToken, QueryParameters};
 use character_message_hub::{
-    Applied, CloudEvent, Delivery, ErrorKind, Filter, HubError, NEXT, Result, SUBSCRIBE, Subscription, SubscriptionName,
+    Applied, CloudEvent, Delivery, ErrorKind, Filter, HubError, NEXT, Result, SUBSCRIBE, ServiceName, Subscription,
+    SubscriptionName,
 };
 use character_message_hub_wire::{self as wire, DeliveryBody};
 use futures_util::FutureExt as _;
@@ -50,19 +55,22 @@ pub(crate) async fn deliver(request: HttpRequest, server: Data<HubServer>) -> An
     let mut subscription = Subscription::new(query.finish_with(name)?, filter);
     subscription.max_in_flight = max_in_flight.unwrap_or(subscription.max_in_flight);
     subscription.settle_within = settle_within.unwrap_or(subscription.settle_within);
-    let caller = CallerDeadline::of(request.headers())?;
-    let mut token = server.follow(request.headers());
+    let patience = CallerDeadline::of(request.headers())?;
+    let (mut token, caller) = (server.follow(request.headers()), Caller::of(request.headers()));
+    let awaited = server.passed().begin(caller.origin);
     if streams {
-        return stream::open(server, subscription, caller, token).await;
+        return stream::open(server, subscription, patience, token, caller).await;
     }
-    let deadline = caller.or_earlier(Instant::now() + wait.max(SHORTEST_WAIT));
+    let deadline = patience.or_earlier(Instant::now() + wait.max(SHORTEST_WAIT));
     let asked = Asked { subscription, poller, received, limit, deadline };
-    let polling = poll(&server, asked, caller, token.clone());
+    let followed = token.clone();
+    let polling = poll(&server, &asked, patience, &followed, &caller);
     tokio::select! {
         biased;
         () = token.revoked() => Err(Refusal::unauthorized()),
         // Nobody reads the response, so the deliveries are for another poll.
         () = ClientEnd::of(&request) => Ok(HttpResponse::NoContent().finish()),
+        () = awaited.ended() => Ok(response_of(EMPTY)),
         answer = polling => answer,
     }
 }
@@ -78,10 +86,49 @@ struct Asked {
     deadline: Instant,
 }
 
-async fn poll(server: &HubServer, asked: Asked, caller: CallerDeadline, token: FollowedToken) -> Answer {
+/// The response of whichever server holds the subscription, which may change while the request waits.
+async fn poll(
+    server: &HubServer,
+    asked: &Asked,
+    patience: CallerDeadline,
+    token: &FollowedToken,
+    caller: &Caller,
+) -> Answer {
+    let mut caller = caller.clone();
+    loop {
+        let place = place(server, &asked.subscription.name, &caller);
+        let polled = match patience.limit(SUBSCRIBE, Applied::Unknown, place).await? {
+            Place::Here(holding) => poll_here(server, asked, patience, token, (holding, caller.subscribes)).await?,
+            Place::At(holder) => poll_at(server, asked, &holder, token, &caller).await?,
+        };
+        match polled {
+            Some(response) => return Ok(response),
+            None if Instant::now() >= asked.deadline => return Ok(response_of(EMPTY)),
+            None => caller.subscribes = Subscribes::Before,
+        }
+    }
+}
+
+/// Where the deliveries of a subscription are made.
+pub(super) async fn place(server: &HubServer, name: &SubscriptionName, caller: &Caller) -> Answer<Place> {
+    match server.holders() {
+        Some(holders) => Ok(holders.place(name, caller.origin).await?),
+        None => Ok(Place::Here(None)),
+    }
+}
+
+/// A poll at this server. `None`: another one holds the subscription now.
+async fn poll_here(
+    server: &HubServer,
+    asked: &Asked,
+    patience: CallerDeadline,
+    token: &FollowedToken,
+    (holding, subscribes): (Option<Arc<Holding>>, Subscribes),
+) -> Answer<Option<HttpResponse>> {
     let (limit, deadline) = (asked.limit, asked.deadline);
-    let (mut poll, session) = caller.limit(SUBSCRIBE, Applied::Unknown, begin(server, asked)).await?;
-    let mut batch = Batch::new(server, session);
+    let begin = begin(server, asked, holding, subscribes);
+    let (mut poll, session) = patience.limit(SUBSCRIBE, Applied::Unknown, begin).await?;
+    let mut batch = Batch::new(server, Arc::clone(&session));
     if limit > 0 {
         let ended = async {
             match &mut poll {
@@ -89,44 +136,109 @@ async fn poll(server: &HubServer, asked: Asked, caller: CallerDeadline, token: F
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            filled = batch.fill(limit, deadline) => filled?,
-            () = server.stopped() => {}
-            () = ended => {}
+        let has_ended = tokio::select! {
+            filled = batch.fill(limit, deadline) => { filled?; false }
+            () = server.stopped() => false,
+            () = ended => false,
+            () = session.ended() => true,
+        };
+        if has_ended && batch.unsent.len() == 0 {
+            return Ok(None);
         }
     }
     // The token may have been revoked while the batch was filled.
     if !token.is_accepted() {
         return Err(Refusal::unauthorized());
     }
-    Ok(batch.response(poll))
+    Ok(Some(batch.response(poll)))
+}
+
+/// A poll at the server that holds the subscription, for a part of the time. `None`: nothing came.
+async fn poll_at(
+    server: &HubServer,
+    asked: &Asked,
+    holder: &ServiceName,
+    token: &FollowedToken,
+    caller: &Caller,
+) -> Answer<Option<HttpResponse>> {
+    let Asked { subscription, poller, received, limit, deadline } = asked;
+    let begun = Instant::now();
+    let wait = deadline.saturating_duration_since(begun).min(elsewhere::TURN);
+    let (poller, subscribes) = (poller.as_ref(), caller.subscribes);
+    let passed_on = PassedOn { subscription, poller, received, limit: *limit, wait, subscribes };
+    let found = tokio::select! {
+        found = elsewhere::poll(server, holder, caller, passed_on) => found,
+        () = server.stopped() => return Ok(Some(response_of(EMPTY))),
+    };
+    let found = match found {
+        Ok(found) => found,
+        Err(error) if elsewhere::is_passing(&error) => {
+            if let Some(holders) = server.holders() {
+                elsewhere::again(holders, &subscription.name, &error).await;
+            }
+            return if Instant::now() < *deadline { Ok(None) } else { Err(error.into()) };
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if !token.is_accepted() {
+        return Err(Refusal::unauthorized());
+    }
+    let is_early = begun.elapsed() < wait;
+    match (found.is_empty(), poller) {
+        (true, _) if *limit > 0 && Instant::now() < *deadline && !(is_early && poller.is_some()) => {
+            if is_early {
+                Holders::pause().await;
+            }
+            Ok(None)
+        }
+        // Another request of the poller has ended this one.
+        _ => Ok(Some(response_of(found.sent()))),
+    }
+}
+
+/// The body of a response without deliveries.
+const EMPTY: &[u8] = br#"{"deliveries":[]}"#;
+
+fn response_of(body: impl MessageBody + 'static) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type(wire::JSON).body(body)
 }
 
 /// The request of a poller that names itself, and the session of the subscription.
-async fn begin(server: &HubServer, asked: Asked) -> Answer<(Option<Poll>, Arc<Session>)> {
-    let Asked { mut subscription, poller, received, .. } = asked;
-    let poll = match poller {
+async fn begin(
+    server: &HubServer,
+    asked: &Asked,
+    holding: Option<Arc<Holding>>,
+    subscribes: Subscribes,
+) -> Answer<(Option<Poll>, Arc<Session>)> {
+    let Asked { subscription, received, .. } = asked;
+    let poll = match &asked.poller {
         Some(poller) => {
-            let (key, filter) = ((subscription.name.clone(), poller), &subscription.filter);
-            Some(server.pollers().begin(server.sessions(), key, &received, filter).await)
+            let (key, filter) = ((subscription.name.clone(), poller.clone()), &subscription.filter);
+            Some(server.pollers().begin(server.sessions(), key, received, filter).await)
         }
         None => None,
     };
-    if poll.as_ref().is_some_and(|poll| poll.subscribes == Subscribes::Before)
-        && let Some(filter) = server.sessions().filter(&subscription.name)
-    {
-        subscription.filter = filter;
-    }
-    let session = open(server, &subscription).await?;
+    let repeats = poll.as_ref().is_some_and(|poll| poll.subscribes == Subscribes::Before);
+    let subscribes = if repeats { Subscribes::Before } else { subscribes };
+    let session = open(server, subscription, holding, subscribes).await?;
     Ok((poll, session))
 }
 
 /// `DELETE /v1/events`: a poller leaves.
 pub(crate) async fn leave(request: HttpRequest, server: Data<HubServer>) -> Answer {
+    let caller = Caller::of(request.headers());
+    if let (Origin::Server(id), "") = (caller.origin, request.query_string()) {
+        server.passed().end(id);
+        return Ok(HttpResponse::NoContent().finish());
+    }
     let mut query = QueryParameters::among(&["subscription", "poller", "received"], request.query_string());
     let (subscription, poller) = (query.required("subscription"), query.required("poller"));
     let received = query.text("received").unwrap_or_default();
     let key = query.finish_with(subscription.zip(poller))?;
+    if let Place::At(holder) = place(&server, &key.0, &caller).await? {
+        elsewhere::leave(&server, &holder, &caller, &key, &received).await?;
+        return Ok(HttpResponse::NoContent().finish());
+    }
     server.pollers().end(server.sessions(), &key, &received).await;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -149,7 +261,8 @@ impl<'s> Batch<'s> {
     async fn fill(&mut self, limit: usize, deadline: Instant) -> Result<()> {
         let session = Arc::clone(&self.session);
         let Ok(mut deliveries) = timeout_at(deadline, session.deliveries.lock()).await else { return Ok(()) };
-        let mut next = timeout_at(deadline, deliveries.next()).await.ok();
+        let sessions = self.server.sessions();
+        let mut next = timeout_at(deadline, session.next(&mut deliveries, sessions)).await.ok();
         while let Some(arrived) = next.take() {
             match arrived {
                 Ok(delivery) => self.push(delivery)?,
@@ -161,7 +274,7 @@ impl<'s> Batch<'s> {
                 }
             }
             if self.unsent.len() < limit && self.body.len() < MAX_BYTES {
-                next = deliveries.next().now_or_never();
+                next = session.next(&mut deliveries, sessions).now_or_never();
             }
         }
         Ok(())
@@ -185,7 +298,7 @@ impl<'s> Batch<'s> {
             // A later request of the poller has taken its place: this one is not read.
             Some(None) => {
                 drop(unsent);
-                body = br#"{"deliveries":[]}"#.to_vec();
+                body = EMPTY.to_vec();
             }
             Some(Some(batch)) => {
                 body.extend_from_slice(format!(r#"],"batch":"{batch}"}}"#).as_bytes());
@@ -198,7 +311,7 @@ impl<'s> Batch<'s> {
                 server.metrics().delivered.inc_by(delivered as u64);
             }
         }
-        HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type(wire::JSON).body(body)
+        response_of(body)
     }
 }
 
@@ -207,8 +320,20 @@ fn write(body: &mut Vec<u8>, delivery: &DeliveryBody) -> Result<()> {
 }
 
 /// The session of a subscription, within the time that opening it may take.
-pub(super) async fn open(server: &HubServer, subscription: &Subscription) -> Result<Arc<Session>> {
-    let opened = timeout(OPEN_TIMEOUT, server.sessions().open(server.hub(), subscription)).await;
+pub(super) async fn open(
+    server: &HubServer,
+    subscription: &Subscription,
+    holding: Option<Arc<Holding>>,
+    subscribes: Subscribes,
+) -> Result<Arc<Session>> {
+    let sessions = server.sessions();
+    let mut subscription = subscription.clone();
+    if subscribes == Subscribes::Before
+        && let Some(filter) = sessions.filter(&subscription.name)
+    {
+        subscription.filter = filter;
+    }
+    let opened = timeout(OPEN_TIMEOUT, sessions.open(server.hub(), &subscription, holding)).await;
     let late =
         || HubError::new(ErrorKind::Timeout, SUBSCRIBE).within("the limit of opening a subscription", OPEN_TIMEOUT);
     opened.map_err(|_| late())?

@@ -1,5 +1,6 @@
 //! Open subscriptions, and the deliveries that clients have not settled.
 
+use super::holding::Holding;
 use crate::config::PEER_PREFIX;
 use character_error_reporter::redacted;
 use character_message_hub::{
@@ -25,8 +26,48 @@ const GRACE: Duration = Duration::from_secs(5);
 /// The deliveries of a subscription, which requests take in turn.
 pub(crate) struct Session {
     subscription: Subscription,
-    pub(super) deliveries: tokio::sync::Mutex<Box<dyn Deliveries>>,
+    /// `None`: this server does not hold the subscription any more.
+    pub(super) deliveries: tokio::sync::Mutex<Option<Box<dyn Deliveries>>>,
     used: Mutex<Instant>,
+    /// As long as which deliveries are made. `None`: there are no other servers.
+    pub(super) holding: Option<Arc<Holding>>,
+}
+
+impl Session {
+    /// The next delivery, made while this server holds the subscription.
+    pub(super) async fn next(
+        self: &Arc<Self>,
+        deliveries: &mut Option<Box<dyn Deliveries>>,
+        sessions: &Sessions,
+    ) -> Result<Delivery> {
+        let Some(deliveries) = deliveries else { return std::future::pending().await };
+        let Some(holding) = &self.holding else { return deliveries.next().await };
+        loop {
+            holding.held().await;
+            let delivery = deliveries.next().await?;
+            if holding.is_held() {
+                return Ok(delivery);
+            }
+            sessions.releasing(vec![sessions.hold(self, delivery)], &Handle::current());
+        }
+    }
+
+    /// Whether it makes deliveries as long as this holding lasts.
+    pub(super) fn is_of(&self, holding: Option<&Arc<Holding>>) -> bool {
+        match (&self.holding, holding) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// Waits until this server does not hold the subscription any more.
+    pub(super) async fn ended(&self) {
+        match &self.holding {
+            Some(holding) => holding.ended().await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 impl fmt::Debug for Session {
@@ -40,6 +81,9 @@ impl fmt::Debug for Session {
 struct Held {
     delivery: tokio::sync::Mutex<Option<Delivery>>,
     settle_within: Duration,
+    holding: Option<Arc<Holding>>,
+    /// Of the holding, whose sessions stay open: the events behind it would wait for it at the next ones.
+    _unsettled: Option<Arc<()>>,
     /// When the hub gives it up.
     until: Mutex<Instant>,
 }
@@ -78,27 +122,56 @@ impl Sessions {
     }
 
     /// The open session of a subscription, or a new one.
-    pub(super) async fn open(&self, hub: &dyn MessageHub, subscription: &Subscription) -> Result<Arc<Session>> {
-        let now = Instant::now();
-        if let Some(session) = lock(&self.open).iter().find(|session| session.subscription == *subscription) {
-            *lock(&session.used) = now;
-            return Ok(Arc::clone(session));
+    pub(super) async fn open(
+        &self,
+        hub: &dyn MessageHub,
+        subscription: &Subscription,
+        holding: Option<Arc<Holding>>,
+    ) -> Result<Arc<Session>> {
+        if let Some(session) = self.find(subscription, holding.as_ref()) {
+            return Ok(session);
         }
-        let deliveries = tokio::sync::Mutex::new(hub.subscribe(subscription).await?);
-        let session = Arc::new(Session { subscription: subscription.clone(), deliveries, used: Mutex::new(now) });
+        let deliveries = tokio::sync::Mutex::new(Some(hub.subscribe(subscription).await?));
+        let (subscription, used) = (subscription.clone(), Mutex::new(Instant::now()));
+        let session = Arc::new(Session { subscription, deliveries, used, holding });
+        self.add(&session);
+        if let Some(holding) = &session.holding {
+            holding.add(&session);
+            if holding.has_ended() {
+                // The end may have come before there was a session.
+                self.end(holding).await;
+            }
+        }
+        Ok(session)
+    }
+
+    fn add(&self, session: &Arc<Session>) {
         let mut open = lock(&self.open);
         // The filter of a name is the last one that was subscribed with.
         open.retain(|other| {
             let Subscription { name, filter, .. } = &other.subscription;
-            *name != subscription.name || *filter == subscription.filter
+            *name != session.subscription.name || *filter == session.subscription.filter
         });
         if open.len() >= MAX_OPEN
             && let Some(oldest) = (0..open.len()).min_by_key(|index| *lock(&open[*index].used))
         {
             open.swap_remove(oldest);
         }
-        open.push(Arc::clone(&session));
-        Ok(session)
+        open.push(Arc::clone(session));
+    }
+
+    /// The open session of a subscription.
+    fn find(&self, subscription: &Subscription, holding: Option<&Arc<Holding>>) -> Option<Arc<Session>> {
+        let open = lock(&self.open);
+        let is_same = |session: &&Arc<Session>| session.subscription == *subscription && session.is_of(holding);
+        let session = open.iter().find(is_same)?;
+        *lock(&session.used) = Instant::now();
+        Some(Arc::clone(session))
+    }
+
+    /// Whether there is a session that this server has by this holding.
+    pub(super) fn is_open(&self, holding: &Arc<Holding>) -> bool {
+        lock(&self.open).iter().any(|session| session.is_of(Some(holding)))
     }
 
     /// The filter of an open subscription.
@@ -118,12 +191,31 @@ impl Sessions {
         lock(&self.open).retain(|session| session.subscription.name != *name);
     }
 
+    /// Closes the sessions of a subscription that this server does not hold any more, whichever requests still have them.
+    pub(super) async fn end(&self, holding: &Arc<Holding>) {
+        lock(&self.open).retain(|session| !session.is_of(Some(holding)));
+        for session in holding.sessions() {
+            // Those that wait for a delivery leave at the end of the holding.
+            session.deliveries.lock().await.take();
+        }
+    }
+
+    /// The number of deliveries that can still be settled here.
+    pub(crate) fn unsettled(&self) -> usize {
+        let now = Instant::now();
+        lock(&self.held).values().filter(|held| now < *lock(&held.until)).count()
+    }
+
     /// Closes what is idle, and forgets the deliveries that the hub has given up.
     pub(crate) fn sweep(&self) {
         let now = Instant::now();
-        // One that a request uses has a second owner.
-        lock(&self.open).retain(|session| Arc::strong_count(session) > 1 || *lock(&session.used) + IDLE > now);
         lock(&self.held).retain(|_, held| *lock(&held.until) + GRACE > now);
+        lock(&self.open).retain(|session| {
+            // One that a request uses has a second owner.
+            let is_used = Arc::strong_count(session) > 1;
+            let is_unsettled = session.holding.as_ref().is_some_and(|holding| holding.is_unsettled());
+            is_used || is_unsettled || *lock(&session.used) + IDLE > now
+        });
     }
 
     /// Keeps a delivery until it is settled, and returns its receipt.
@@ -132,7 +224,9 @@ impl Sessions {
         let receipt = self.peer.as_ref().map_or_else(|| id.to_string(), |peer| format!("{peer}.{id}"));
         let settle_within = session.subscription.settle_within;
         let until = Mutex::new(Instant::now() + settle_within);
-        let held = Held { delivery: tokio::sync::Mutex::new(Some(delivery)), settle_within, until };
+        let (delivery, holding) = (tokio::sync::Mutex::new(Some(delivery)), session.holding.clone());
+        let unsettled = holding.as_ref().map(|holding| holding.unsettled());
+        let held = Held { delivery, settle_within, holding, _unsettled: unsettled, until };
         lock(&self.held).insert(receipt.clone(), Arc::new(held));
         receipt
     }
@@ -179,6 +273,10 @@ impl Sessions {
     /// Begins the time for settling a delivery again.
     pub(super) async fn in_progress(&self, receipt: &str) -> Result<()> {
         let held = lock(&self.held).get(receipt).cloned().ok_or_else(lost)?;
+        // Another server waits for the end of the delivery.
+        if held.holding.as_ref().is_some_and(|holding| holding.is_lost()) {
+            return Err(lost());
+        }
         let delivery = held.delivery.lock().await;
         delivery.as_ref().ok_or_else(lost)?.in_progress().await?;
         *lock(&held.until) = Instant::now() + held.settle_within;

@@ -1,7 +1,11 @@
 //! Deliveries as server-sent events.
 
 use super::{
-    deliver::{open as open_session, server_sent},
+    deliver::{open as open_session, place, server_sent},
+    elsewhere::{self, Caller, Found, PassedOn, is_passing},
+    holders::{Holders, Place},
+    holding::Holding,
+    pollers::Subscribes,
     sessions::Session,
 };
 use crate::{
@@ -16,15 +20,21 @@ use actix_web::{
     web::{Bytes, Data},
 };
 use character_http_kit::FollowedToken;
-use character_message_hub::{Applied, Delivery, ErrorKind, HubError, NEXT, Result, SUBSCRIBE, Subscription};
-use character_message_hub_wire::{self as wire, ProblemBody};
+use character_message_hub::{
+    Applied, Delivery, ErrorKind, HubError, NEXT, Result, SUBSCRIBE, ServiceName, Subscription,
+};
+use character_message_hub_wire::{self as wire, DeliveryBody, ProblemBody};
 use futures_util::stream;
 use rand::RngExt as _;
-use std::{convert::Infallible, sync::Arc, time::Duration};
-use tokio::time::timeout;
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout_at};
 
 /// How long a stream is silent at most.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// The maximum number of deliveries that a stream fetches at once from another server: they wait here until they are sent.
+const AT_ONCE: usize = 32;
+/// How long they wait: the time for settling, at least a second, has begun.
+const UNSENT: Duration = Duration::from_millis(500);
 /// The pause before a client connects again, in milliseconds: spread, so that the clients of a hub that was restarted do not
 /// all come at once.
 const RETRY_MS: std::ops::Range<u64> = 1_000..5_000;
@@ -32,7 +42,12 @@ const RETRY_MS: std::ops::Range<u64> = 1_000..5_000;
 /// One open stream.
 struct Stream {
     server: Data<HubServer>,
-    session: Arc<Session>,
+    subscription: Subscription,
+    caller: Caller,
+    /// Of this server, as long as it holds the subscription.
+    session: Option<Arc<Session>>,
+    /// What another server has delivered and is not sent yet, and when it is returned.
+    found: Option<(Found, VecDeque<DeliveryBody>, Instant)>,
     metrics: Metrics,
     token: FollowedToken,
     ended: Ended,
@@ -53,14 +68,24 @@ impl Drop for Stream {
 pub(super) async fn open(
     server: Data<HubServer>,
     subscription: Subscription,
-    caller: CallerDeadline,
+    patience: CallerDeadline,
     token: FollowedToken,
+    mut caller: Caller,
 ) -> Answer {
-    let opening = async { Ok(open_session(&server, &subscription).await?) };
-    let session = caller.limit(SUBSCRIBE, Applied::Unknown, opening).await?;
+    let opening = async {
+        match place(&server, &subscription.name, &caller).await? {
+            Place::Here(holding) => Ok(Some(open_session(&server, &subscription, holding, Subscribes::Now).await?)),
+            Place::At(_) => Ok(None),
+        }
+    };
+    let session = patience.limit(SUBSCRIBE, Applied::Unknown, opening).await?;
+    if session.is_some() {
+        caller.subscribes = Subscribes::Before;
+    }
     let metrics = server.metrics().clone();
     metrics.streams.inc();
-    let state = Stream { server, session, metrics, token, ended: Ended::No };
+    let (found, ended) = (None, Ended::No);
+    let state = Stream { server, subscription, caller, session, found, metrics, token, ended };
     let retry = rand::rng().random_range(RETRY_MS);
     let first = Bytes::from(format!("retry: {retry}\n\n"));
     let rest = stream::unfold(state, |mut state| async { Some((state.next().await?, state)) });
@@ -83,36 +108,125 @@ impl Stream {
         if self.ended == Ended::Yes {
             return None;
         }
-        let session = Arc::clone(&self.session);
+        let (mut token, server) = (self.token.clone(), self.server.clone());
         let arrived = tokio::select! {
             biased;
-            () = self.token.revoked() => return Some(self.failed(&revoked())),
-            arrived = timeout(HEARTBEAT, async { session.deliveries.lock().await.next().await }) => arrived,
-            () = self.server.stopped() => return None,
+            () = token.revoked() => return Some(self.failed(&revoked())),
+            arrived = self.arrival() => arrived,
+            () = server.stopped() => return None,
+        };
+        Some(match arrived {
+            Ok(Some(text)) => text.into(),
+            Ok(None) => Bytes::from_static(b": heartbeat\n\n"),
+            Err(error) => self.failed(&error),
+        })
+    }
+
+    /// The next delivery as text, wherever it is made. `None`: there was none for a while.
+    async fn arrival(&mut self) -> Result<Option<Vec<u8>>> {
+        let until = Instant::now() + HEARTBEAT;
+        loop {
+            if let Some(text) = self.found()? {
+                return Ok(Some(text));
+            }
+            let place = match self.server.holders() {
+                Some(holders) => holders.place(&self.subscription.name, self.caller.origin).await.map_err(to_client),
+                None => Ok(Place::Here(None)),
+            };
+            let turn = match place {
+                Ok(Place::Here(holding)) => self.here(holding, until).await,
+                Ok(Place::At(holder)) => {
+                    self.session = None;
+                    self.elsewhere(&holder, until).await.map(|()| None)
+                }
+                Err(error) => Err(error),
+            };
+            match (turn, self.server.holders()) {
+                (Ok(Some(text)), _) => return Ok(Some(text)),
+                (Ok(None), _) => {}
+                // The stream outlasts a holder that ends, and a hub that is away.
+                (Err(error), Some(holders)) if is_passing(&error) => {
+                    elsewhere::again(holders, &self.subscription.name, &error).await;
+                }
+                (Err(error), _) => return Err(error),
+            }
+            if Instant::now() >= until && self.found.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// A delivery of this server. `None`: there was none, or another server holds the subscription now.
+    async fn here(&mut self, holding: Option<Arc<Holding>>, until: Instant) -> Result<Option<Vec<u8>>> {
+        let session = match self.session.take().filter(|session| session.is_of(holding.as_ref())) {
+            Some(session) => session,
+            None => {
+                let subscribes = self.caller.subscribes;
+                open_session(&self.server, &self.subscription, holding, subscribes).await.map_err(to_client)?
+            }
+        };
+        self.caller.subscribes = Subscribes::Before;
+        self.session = Some(Arc::clone(&session));
+        let sessions = self.server.sessions();
+        let next = async { session.next(&mut *session.deliveries.lock().await, sessions).await };
+        let arrived = tokio::select! {
+            arrived = timeout_at(until, next) => arrived,
+            () = session.ended() => return Ok(None),
         };
         match arrived {
             // The token may have been revoked while the delivery arrived.
             Ok(Ok(delivery)) if !self.token.is_accepted() => {
-                let receipt = self.server.sessions().hold(&self.session, delivery);
-                self.server.sessions().release(vec![receipt]).await;
-                Some(self.failed(&revoked()))
+                sessions.release(vec![sessions.hold(&session, delivery)]).await;
+                Err(revoked())
             }
-            Ok(Ok(delivery)) => match self.delivery(delivery) {
-                Ok(text) => Some(text.into()),
-                Err(error) => Some(self.failed(&error)),
-            },
+            Ok(Ok(delivery)) => self.delivery(&session, delivery).map(Some),
             Ok(Err(error)) => {
-                self.server.sessions().close(&self.session);
-                Some(self.failed(&to_client(error)))
+                sessions.close(&session);
+                Err(to_client(error))
             }
-            Err(_) => Some(Bytes::from_static(b": heartbeat\n\n")),
+            Err(_) => Ok(None),
         }
     }
 
-    fn delivery(&mut self, delivery: Delivery) -> Result<Vec<u8>> {
+    /// Polls at the server that holds the subscription.
+    async fn elsewhere(&mut self, holder: &ServiceName, until: Instant) -> Result<()> {
+        let (subscription, begun) = (&self.subscription, Instant::now());
+        let wait = until.saturating_duration_since(begun).min(elsewhere::TURN);
+        let limit = subscription.max_in_flight.min(AT_ONCE);
+        let subscribes = self.caller.subscribes;
+        let passed_on = PassedOn { subscription, poller: None, received: "", limit, wait, subscribes };
+        let found = elsewhere::poll(&self.server, holder, &self.caller, passed_on).await?;
+        self.caller.subscribes = Subscribes::Before;
+        if !self.token.is_accepted() {
+            return Err(revoked());
+        }
+        if !found.is_empty() {
+            let deliveries = found.deliveries()?.deliveries.into();
+            self.found = Some((found, deliveries, Instant::now() + UNSENT));
+        } else if begun.elapsed() < wait {
+            Holders::pause().await;
+        }
+        Ok(())
+    }
+
+    /// The next of what another server has delivered.
+    fn found(&mut self) -> Result<Option<Vec<u8>>> {
+        let Some((found, deliveries, until)) = &mut self.found else { return Ok(None) };
+        let next = if Instant::now() < *until { deliveries.pop_front() } else { None };
+        let Some(DeliveryBody { receipt, attempt, event }) = next else {
+            // Those that a slow client left are delivered again.
+            self.found = None;
+            return Ok(None);
+        };
+        let text = server_sent(&event, attempt, receipt.clone())?;
+        found.sent_of(&receipt);
+        Ok(Some(text))
+    }
+
+    fn delivery(&self, session: &Arc<Session>, delivery: Delivery) -> Result<Vec<u8>> {
         // The receipt must be known before the client can use it, and the text needs the delivery.
         let (event, attempt) = (Arc::clone(delivery.event()), delivery.attempt());
-        let receipt = self.server.sessions().hold(&self.session, delivery);
+        let receipt = self.server.sessions().hold(session, delivery);
         self.metrics.delivered.inc();
         server_sent(&event, attempt, receipt)
     }

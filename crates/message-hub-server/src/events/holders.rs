@@ -1,0 +1,377 @@
+//! Which server over one hub makes the deliveries of a subscription: one at a time holds it, by a record that it renews.
+//!
+//! A record is replaced only by a writer that knows the one before it. No clock is compared with that of another machine: the holder
+//! counts from before it writes, and another server from when it first sees a record that then stays unchanged.
+
+use super::{holding::Holding, sessions::Sessions};
+use character_error_reporter::redacted;
+use character_message_hub::{ErrorKind, HolderRecords, HubError, Result, SUBSCRIBE, ServiceName, SubscriptionName};
+use prometheus_client::metrics::gauge::Gauge;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+use uuid::Uuid;
+
+/// How long a server holds a subscription after it has begun to write the record.
+const TERM: Duration = Duration::from_secs(5);
+/// How often the holder writes the record again.
+const RENEWAL: Duration = Duration::from_secs(1);
+/// The pause after a renewal that has failed.
+const AGAIN: Duration = Duration::from_millis(250);
+/// How long another server sees a record unchanged before it replaces it: longer than [`TERM`], for what a holder does between
+/// its reading of the clock and the end of a response.
+const LAPSE: Duration = Duration::from_secs(7);
+/// How long a record of another holder counts without being read again.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long a subscription is held without a request for it.
+const IDLE: Duration = Duration::from_secs(60);
+/// How long the end of this server waits for the records.
+const LEAVING: Duration = Duration::from_secs(5);
+/// The maximum number of subscriptions that this server holds; the one that was idle for longest is released for a new one.
+const MAX_HELD: usize = 2_000;
+
+/// Where the deliveries of a subscription are made.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// Here, as long as the subscription is held. `None`: there are no other servers.
+    Here(Option<Arc<Holding>>),
+    /// At this server.
+    At(ServiceName),
+}
+
+/// The sender of a request for deliveries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Client,
+    /// Another server, which takes this one for the holder, by the id of what it passes on.
+    Server(Uuid),
+}
+
+/// The last holding of a subscription by this server.
+#[derive(Clone, Debug)]
+struct Kept {
+    holding: Arc<Holding>,
+    /// Closed when the record is not written for it any more.
+    writes: watch::Receiver<()>,
+}
+
+impl Kept {
+    fn is_held(&self) -> bool {
+        !self.holding.has_ended()
+    }
+
+    fn is_written(&self) -> bool {
+        self.writes.has_changed().is_ok()
+    }
+
+    async fn is_left(&mut self) {
+        while self.writes.changed().await.is_ok() {}
+    }
+}
+
+/// What is known of one subscription.
+#[derive(Debug, Default)]
+struct Known {
+    kept: Option<Kept>,
+    seen: Option<Seen>,
+}
+
+/// A record that was read.
+#[derive(Debug)]
+struct Seen {
+    revision: u64,
+    /// Since when it is unchanged.
+    since: Instant,
+    /// The other server that it names, until it is to be read again.
+    other: Option<(ServiceName, Instant)>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    known: Mutex<Known>,
+    /// One request reads and writes the record; the others wait, and share its failure and the time of that.
+    asking: tokio::sync::Mutex<Option<(Instant, HubError)>>,
+}
+
+/// The subscriptions that this server holds, and what it knows of the others. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Holders {
+    own: ServiceName,
+    records: Arc<dyn HolderRecords>,
+    sessions: Sessions,
+    /// Which outlives the threads of requests.
+    runtime: Handle,
+    held: Gauge,
+    entries: Arc<Mutex<HashMap<SubscriptionName, Arc<Entry>>>>,
+    has_left: Arc<AtomicBool>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each change of the values behind these locks is complete before anything can panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unavailable(detail: &'static str) -> HubError {
+    HubError::new(ErrorKind::Unavailable { retry_after: None }, SUBSCRIBE).with_detail(detail)
+}
+
+fn ends() -> HubError {
+    unavailable("this process of the hub ends")
+}
+
+impl Entry {
+    /// The holding of this server, or another holder whose record was read lately.
+    fn place(&self, now: Instant) -> Option<Place> {
+        let known = lock(&self.known);
+        if let Some(Kept { holding, .. }) = known.kept.as_ref().filter(|kept| kept.is_held()) {
+            holding.use_at(now);
+            return Some(Place::Here(Some(Arc::clone(holding))));
+        }
+        let (other, until) = known.seen.as_ref()?.other.as_ref()?;
+        (now < *until).then(|| Place::At(other.clone()))
+    }
+}
+
+impl Holders {
+    /// Of the server `own`. Needs a Tokio runtime.
+    pub(crate) fn new(own: ServiceName, records: Arc<dyn HolderRecords>, sessions: Sessions, held: Gauge) -> Self {
+        let (entries, has_left) = Default::default();
+        Self { own, records, sessions, runtime: Handle::current(), held, entries, has_left }
+    }
+
+    /// The subscriptions that this server holds.
+    pub(crate) fn held(&self) -> Vec<SubscriptionName> {
+        let mut held: Vec<_> =
+            self.kept().into_iter().filter(|(_, kept)| kept.is_held()).map(|(name, _)| name).collect();
+        held.sort();
+        held
+    }
+
+    fn kept(&self) -> Vec<(SubscriptionName, Kept)> {
+        let entries = lock(&self.entries);
+        entries.iter().filter_map(|(name, entry)| Some((name.clone(), lock(&entry.known).kept.clone()?))).collect()
+    }
+
+    fn entry(&self, name: &SubscriptionName) -> Arc<Entry> {
+        Arc::clone(lock(&self.entries).entry(name.clone()).or_default())
+    }
+
+    /// Where the deliveries of a subscription are made. This server takes it when no server holds it and a client asks.
+    ///
+    /// # Errors
+    /// `Unavailable`: this server is not the holder that another one takes it for, or ends. As [`HolderRecords::replace`].
+    pub(super) async fn place(&self, name: &SubscriptionName, origin: Origin) -> Result<Place> {
+        let entry = self.entry(name);
+        match (entry.place(Instant::now()), origin) {
+            (Some(Place::At(_)) | None, Origin::Server(_)) => {
+                Err(unavailable("this process of the hub does not hold the subscription"))
+            }
+            (Some(place), _) => Ok(place),
+            (None, Origin::Client) => self.ask(name, &entry).await,
+        }
+    }
+
+    /// Reads the record at the next request: the holder that it named does not answer.
+    pub(super) fn doubt(&self, name: &SubscriptionName) {
+        if let Some(seen) = &mut lock(&self.entry(name).known).seen {
+            seen.other = None;
+        }
+    }
+
+    async fn ask(&self, name: &SubscriptionName, entry: &Entry) -> Result<Place> {
+        let asked = Instant::now();
+        let mut failure = entry.asking.lock().await;
+        if let Some((_, error)) = failure.as_ref().filter(|(at, _)| asked < *at) {
+            return Err(error.clone());
+        }
+        let place = self.take(name, entry).await;
+        *failure = place.as_ref().err().map(|error| (Instant::now(), error.clone()));
+        place
+    }
+
+    async fn take(&self, name: &SubscriptionName, entry: &Entry) -> Result<Place> {
+        const ATTEMPTS: usize = 3;
+        for _ in 0..ATTEMPTS {
+            if let Some(place) = entry.place(Instant::now()) {
+                return Ok(place);
+            }
+            let kept = lock(&entry.known).kept.clone();
+            if let Some(mut ending) = kept {
+                // Its release must not end the next one.
+                ending.is_left().await;
+            }
+            let record = self.records.read(name).await?;
+            let revision = record.as_ref().map_or(0, |record| record.revision);
+            let other = record.and_then(|record| record.holder).filter(|holder| *holder != self.own);
+            if let Some(place) = see(&mut lock(&entry.known), revision, other, Instant::now()) {
+                return Ok(place);
+            }
+            if self.has_left.load(Ordering::Acquire) {
+                return Err(ends());
+            }
+            let begun = Instant::now();
+            if let Some(revision) = self.records.replace(name, revision, Some(&self.own)).await? {
+                self.begin(name, entry, revision, begun + TERM).await?;
+                if let Some(place) = entry.place(Instant::now()) {
+                    return Ok(place);
+                }
+            }
+        }
+        Err(unavailable("other processes of the hub take the subscription at the same time"))
+    }
+
+    /// Holds a subscription whose record names this server.
+    async fn begin(&self, name: &SubscriptionName, entry: &Entry, revision: u64, until: Instant) -> Result<()> {
+        self.make_room();
+        let holding = Arc::new(Holding::new(until));
+        let (writing, writes) = watch::channel(());
+        {
+            let mut known = lock(&entry.known);
+            // `leave` comes before or sees the holding.
+            if !self.has_left.load(Ordering::Acquire) {
+                tracing::info!(subscription = %name, "this process makes the deliveries of the subscription");
+                let (holders, name, held) = (self.clone(), name.clone(), Arc::clone(&holding));
+                self.runtime.spawn(async move {
+                    let _writing = writing;
+                    holders.keep(&name, &held, revision).await;
+                });
+                known.kept = Some(Kept { holding, writes });
+                return Ok(());
+            }
+        }
+        self.release(name, revision).await;
+        Err(ends())
+    }
+
+    fn make_room(&self) {
+        let held: Vec<_> = self.kept().into_iter().filter(|(_, kept)| kept.is_held()).collect();
+        let idlest = held.iter().map(|(_, kept)| &kept.holding).min_by_key(|holding| holding.used());
+        if held.len() >= MAX_HELD
+            && let Some(idlest) = idlest
+        {
+            idlest.release();
+        }
+    }
+
+    /// Renews the record until the holding ends.
+    async fn keep(&self, name: &SubscriptionName, holding: &Arc<Holding>, mut revision: u64) {
+        self.held.inc();
+        let mut pause = RENEWAL;
+        while timeout(pause, holding.ended()).await.is_err() {
+            let begun = Instant::now();
+            pause = match self.records.replace(name, revision, Some(&self.own)).await {
+                Ok(Some(renewed)) => {
+                    revision = renewed;
+                    holding.prolong(begun + TERM);
+                    RENEWAL
+                }
+                // A renewal may have been written whose answer was lost.
+                Ok(None) => match self.records.read(name).await {
+                    Ok(Some(record)) if record.holder.as_ref() == Some(&self.own) => {
+                        revision = record.revision;
+                        Duration::ZERO
+                    }
+                    Ok(_) => {
+                        tracing::warn!(subscription = %name, "another process makes the deliveries of the subscription now");
+                        holding.lose();
+                        AGAIN
+                    }
+                    Err(error) => self.cannot_renew(name, &error),
+                },
+                Err(error) => self.cannot_renew(name, &error),
+            };
+        }
+        self.sessions.end(holding).await;
+        self.held.dec();
+        if !holding.is_lost() {
+            self.release(name, revision).await;
+        }
+    }
+
+    fn cannot_renew(&self, name: &SubscriptionName, error: &HubError) -> Duration {
+        tracing::debug!(subscription = %name, error = %redacted(error), "the record of the subscription cannot be renewed");
+        AGAIN
+    }
+
+    /// Lets another server take the subscription at once.
+    async fn release(&self, name: &SubscriptionName, mut revision: u64) {
+        // The answer to the last renewal may have been lost, so that the record has a later revision.
+        for _ in 0..2 {
+            match self.records.replace(name, revision, None).await {
+                Ok(Some(_)) => return,
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::debug!(subscription = %name, error = %redacted(&error), "the subscription is not released");
+                    return;
+                }
+            }
+            match self.records.read(name).await {
+                Ok(Some(record)) if record.holder.as_ref() == Some(&self.own) => revision = record.revision,
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Releases the subscriptions that no request and no delivery has used lately.
+    pub(crate) fn sweep(&self) {
+        let now = Instant::now();
+        lock(&self.entries).retain(|_, entry| {
+            let known = lock(&entry.known);
+            if let Some(kept) = known.kept.as_ref().filter(|kept| kept.is_written()) {
+                let Kept { holding, .. } = kept;
+                let is_used = self.sessions.is_open(holding) || holding.is_unsettled();
+                if !is_used && now > holding.used() + IDLE {
+                    holding.release();
+                }
+                return true;
+            }
+            // What is unchanged for long is as good as new.
+            Arc::strong_count(entry) > 1 || known.seen.as_ref().is_some_and(|seen| now < seen.since + IDLE)
+        });
+    }
+
+    /// Takes no subscription any more, and releases those that are held.
+    pub(crate) async fn leave(&self) {
+        self.has_left.store(true, Ordering::Release);
+        let mut kept = self.kept();
+        for (_, kept) in &kept {
+            kept.holding.release();
+        }
+        let all = async {
+            for (_, kept) in &mut kept {
+                kept.is_left().await;
+            }
+        };
+        if timeout(LEAVING, all).await.is_err() {
+            tracing::warn!("subscriptions are not released; another process takes them when their records have lapsed");
+        }
+    }
+
+    /// Waits before the next request to a holder that does not answer.
+    pub(super) async fn pause() {
+        sleep(AGAIN).await;
+    }
+}
+
+/// Notes a record that was read. `None`: this server may replace it.
+fn see(known: &mut Known, revision: u64, other: Option<ServiceName>, now: Instant) -> Option<Place> {
+    let before = known.seen.as_ref().filter(|seen| seen.revision == revision);
+    let since = before.map_or(now, |seen| seen.since);
+    let other = other.filter(|_| now < since + LAPSE);
+    let place = other.clone().map(Place::At);
+    known.seen = Some(Seen { revision, since, other: other.map(|other| (other, now + FRESH)) });
+    place
+}
+
+#[cfg(test)]
+mod tests;

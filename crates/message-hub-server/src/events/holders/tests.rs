@@ -1,0 +1,182 @@
+//! Servers over records in memory, whose writes take time.
+
+use super::*;
+use character_message_hub::{
+    CloudEvent, Filter, HolderRecord, MemoryHub, Message, MessageHub as _, Settlement, Subscription, async_trait,
+};
+use futures_util::future::join_all;
+use std::sync::atomic::AtomicU64;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+struct Records {
+    records: Mutex<HashMap<SubscriptionName, HolderRecord>>,
+    revisions: AtomicU64,
+    /// How long the next writer waits before the record is compared.
+    taking: Mutex<Duration>,
+    releasing: Mutex<Duration>,
+    /// Every reader fails after this time.
+    failing: Mutex<Option<Duration>>,
+}
+
+impl Records {
+    fn holder(&self, name: &SubscriptionName) -> Option<ServiceName> {
+        lock(&self.records).get(name)?.holder.clone()
+    }
+}
+
+#[async_trait]
+impl HolderRecords for Records {
+    async fn read(&self, subscription: &SubscriptionName) -> Result<Option<HolderRecord>> {
+        let failing = *lock(&self.failing);
+        if let Some(after) = failing {
+            sleep(after).await;
+            return Err(unavailable("of the test"));
+        }
+        Ok(lock(&self.records).get(subscription).cloned())
+    }
+
+    async fn replace(
+        &self,
+        subscription: &SubscriptionName,
+        revision: u64,
+        holder: Option<&ServiceName>,
+    ) -> Result<Option<u64>> {
+        let pause = std::mem::take(&mut *lock(if holder.is_some() { &self.taking } else { &self.releasing }));
+        sleep(pause).await;
+        let mut records = lock(&self.records);
+        if records.get(subscription).map_or(0, |record| record.revision) != revision {
+            return Ok(None);
+        }
+        let revision = self.revisions.fetch_add(1, Ordering::SeqCst) + 1;
+        records.insert(subscription.clone(), HolderRecord { revision, holder: holder.cloned() });
+        Ok(Some(revision))
+    }
+}
+
+fn name(text: &str) -> SubscriptionName {
+    text.parse().unwrap()
+}
+
+fn own() -> ServiceName {
+    "message-hub-1".parse().unwrap()
+}
+
+fn server(records: &Arc<Records>) -> (Holders, Sessions) {
+    let sessions = Sessions::of(Some(own()));
+    (Holders::new(own(), Arc::clone(records) as _, sessions.clone(), Gauge::default()), sessions)
+}
+
+async fn held_here(holders: &Holders, name: &SubscriptionName) -> Arc<Holding> {
+    match holders.place(name, Origin::Client).await {
+        Ok(Place::Here(Some(holding))) => holding,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_release_of_a_holding_ends_no_later_one_of_the_same_server() {
+    let records = Arc::new(Records::default());
+    let ((holders, _), sheets) = (server(&records), name("sheets"));
+    held_here(&holders, &sheets).await.release();
+    *lock(&records.releasing) = SECOND * 3;
+    sleep(SECOND).await;
+    let again = held_here(&holders, &sheets).await;
+    for _ in 0..20 {
+        sleep(SECOND).await;
+        assert!(again.is_held() && records.holder(&sheets) == Some(own()), "the record is {:?}", records.records);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_ends_while_it_takes_a_subscription_releases_it() {
+    let records = Arc::new(Records::default());
+    let ((holders, _), sheets) = (server(&records), name("sheets"));
+    *lock(&records.taking) = SECOND;
+    let (asking, leaving) = (holders.clone(), holders.clone());
+    let (taken, ()) = tokio::join!(asking.place(&sheets, Origin::Client), async {
+        sleep(SECOND / 2).await;
+        leaving.leave().await;
+    });
+    assert!(taken.is_err(), "{taken:?}");
+    assert_eq!((records.holder(&sheets), holders.held().len()), (None, 0));
+    assert!(!lock(&records.records).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_wait_for_one_attempt_share_its_failure() {
+    let records = Arc::new(Records::default());
+    let ((holders, _), sheets) = (server(&records), name("sheets"));
+    *lock(&records.failing) = Some(SECOND * 2);
+    let begun = Instant::now();
+    let failed = join_all((0..20).map(|_| holders.place(&sheets, Origin::Client))).await;
+    assert!(failed.iter().all(Result::is_err));
+    assert!(begun.elapsed() < SECOND * 3, "{:?}", begun.elapsed());
+    *lock(&records.failing) = None;
+    held_here(&holders, &sheets).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_subscription_that_was_idle_for_longest_is_released_for_one_more_than_the_maximum() {
+    let records = Arc::new(Records::default());
+    let (holders, _) = server(&records);
+    let first = held_here(&holders, &name("first")).await;
+    sleep(SECOND / 10).await;
+    for number in 1..2_000 {
+        held_here(&holders, &name(&format!("s-{number}"))).await;
+    }
+    assert!(first.is_held());
+    held_here(&holders, &name("last")).await;
+    assert!(first.has_ended());
+    assert_eq!(holders.held().len(), 2_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_is_held_as_long_as_a_delivery_of_it_is_unsettled() {
+    let records = Arc::new(Records::default());
+    let ((holders, sessions), sheets) = (server(&records), name("sheets"));
+    let (hub, sweep) = (MemoryHub::new(), || {
+        sessions.sweep();
+        holders.sweep();
+    });
+    let event = CloudEvent::new("1", "/tests", "character.created").unwrap();
+    assert!(hub.publish(&[Message::of(Arc::new(event))], SECOND).await.iter().all(Result::is_ok));
+    let mut subscription = Subscription::new(sheets.clone(), Filter::all());
+    subscription.settle_within = SECOND * 600;
+    let holding = held_here(&holders, &sheets).await;
+    let session = sessions.open(&hub, &subscription, Some(Arc::clone(&holding))).await.unwrap();
+    let delivery = session.next(&mut *session.deliveries.lock().await, &sessions).await.unwrap();
+    let receipt = sessions.hold(&session, delivery);
+    drop(session);
+    for _ in 0..10 {
+        sleep(SECOND * 120).await;
+        sweep();
+        sessions.in_progress(&receipt).await.unwrap();
+        assert!(holding.is_held());
+    }
+    sessions.settle(&receipt, Settlement::Ack).await.unwrap();
+    sleep(SECOND * 61).await;
+    sweep();
+    assert!(holding.has_ended());
+    sleep(SECOND).await;
+    assert_eq!(records.holder(&sheets), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_a_request_alone_still_has_ends_with_its_holding() {
+    let records = Arc::new(Records::default());
+    let ((holders, sessions), sheets) = (server(&records), name("sheets"));
+    let (hub, holding) = (MemoryHub::new(), held_here(&holders, &sheets).await);
+    let of = |filter: &str| Subscription::new(sheets.clone(), filter.parse().unwrap());
+    let open = |filter| {
+        let (sessions, hub, subscription, holding) = (&sessions, &hub, of(filter), Arc::clone(&holding));
+        async move { sessions.open(hub, &subscription, Some(holding)).await.unwrap() }
+    };
+    let (before, after) = (open("character.*").await, open("campaign.*").await);
+    holding.release();
+    sleep(SECOND).await;
+    for session in [before, after] {
+        assert!(session.deliveries.lock().await.is_none(), "{session:?} receives yet");
+    }
+}
