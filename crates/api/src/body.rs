@@ -13,7 +13,7 @@ use character_domain::{
     size,
 };
 use character_http_kit::{BodyError, BodyLimits, read_body};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 
 /// The media types that an operation accepts.
@@ -131,10 +131,10 @@ fn refusal(text: &[u8]) -> UnreadableBody {
             ScanError::Member { path, reason } => Violations::one(path, reason),
         });
     }
-    match parse::<Value>(text) {
-        Err(error) => UnreadableBody::Syntax(error),
-        Ok(_) => UnreadableBody::Invalid(Violations::one("body", "must be an object")),
-    }
+    // A tree is built for what the grammar allows alone: a string that is no Unicode text is found by reading it.
+    let syntax = parse::<IgnoredAny>(text).err().or_else(|| parse::<Value>(text).err());
+    let not_an_object = || UnreadableBody::Invalid(Violations::one("body", "must be an object"));
+    syntax.map_or_else(not_an_object, UnreadableBody::Syntax)
 }
 
 /// Parses at any depth: only for text that was scanned, or into types that do not recur.

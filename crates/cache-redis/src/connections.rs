@@ -17,13 +17,19 @@ use redis::{
 use std::{
     num::NonZero,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread::available_parallelism,
     time::Duration,
 };
-use tokio::runtime::{Handle, Id, RuntimeFlavor};
+use tokio::{
+    runtime::{Handle, Id, RuntimeFlavor},
+    time::Instant,
+};
+
+/// The pause between two attempts to open the connection of a runtime.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// A connection that many callers share: their requests and responses are interleaved, and the response of a cancelled
 /// caller is dropped when it arrives.
@@ -144,6 +150,11 @@ impl Connections {
         self.own.as_ref().and_then(OwnConnections::get).or_else(|| self.shared())
     }
 
+    /// Those of single runtimes, of which each is used by its own thread alone.
+    pub(crate) fn own(&self) -> impl Iterator<Item = Connection> {
+        self.own.iter().flat_map(OwnConnections::open)
+    }
+
     /// One of those that all share.
     pub(crate) fn shared(&self) -> Option<Connection> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(self.open.len())?;
@@ -175,43 +186,71 @@ async fn single(pool: &Pool) -> Result<Connection, PoolError> {
     Ok(Connection::Server(deadpool_redis::Connection::take(pool.get().await?)))
 }
 
-/// A connection for each runtime of one thread that has asked, up to two for each core. One that is driven in another runtime
-/// costs two wake-ups across threads for each command.
+async fn working(pool: &Pool) -> Result<Connection, Failure> {
+    let mut connection = single(pool).await?;
+    connection.works().await?;
+    Ok(connection)
+}
+
+/// A connection for each runtime of one thread that has asked, up to two for each core and two more. One that is driven in
+/// another runtime costs two wake-ups across threads for each command.
 struct OwnConnections {
     pool: Pool,
-    homes: Vec<OnceLock<(Id, Arc<OnceLock<Connection>>)>>,
+    homes: Vec<OnceLock<(Id, Arc<Own>)>>,
+}
+
+/// The connection of one runtime.
+#[derive(Default)]
+struct Own {
+    connection: OnceLock<Connection>,
+    /// When it was last tried to open it.
+    tried: Mutex<Option<Instant>>,
+}
+
+impl Own {
+    fn is_due(&self) -> bool {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = tried.is_none_or(|last| last.elapsed() >= RETRY);
+        if is_due {
+            *tried = Some(Instant::now());
+        }
+        is_due
+    }
 }
 
 impl OwnConnections {
     fn of(pool: Pool) -> Self {
-        let homes = 2 * available_parallelism().map_or(1, NonZero::get);
+        let homes = 2 * available_parallelism().map_or(1, NonZero::get) + 2;
         Self { pool, homes: std::iter::repeat_with(OnceLock::new).take(homes).collect() }
     }
 
-    /// That of the caller's runtime. `None` until it is open: the first call has it opened.
+    /// That of the caller's runtime. `None` until it is open: a call has it opened, at most one in a second.
     fn get(&self) -> Option<Connection> {
         let runtime = Handle::try_current().ok()?;
         if runtime.runtime_flavor() != RuntimeFlavor::CurrentThread {
             return None;
         }
-        let mut is_first = false;
-        let own = self.homes.iter().find_map(|home| {
-            let (id, own) = home.get_or_init(|| {
-                is_first = true;
-                (runtime.id(), Arc::default())
-            });
-            (*id == runtime.id()).then_some(own)
-        })?;
-        if is_first {
+        let made = || (runtime.id(), Arc::default());
+        let own = self.homes.iter().map(|home| home.get_or_init(made)).find(|(id, _)| *id == runtime.id());
+        let (_, own) = own?;
+        if let Some(connection) = own.connection.get() {
+            return Some(connection.clone());
+        }
+        if own.is_due() {
             let (pool, own) = (self.pool.clone(), Arc::clone(own));
             runtime.spawn(async move {
-                match single(&pool).await.map_err(Failure::from) {
-                    // It is set here alone.
-                    Ok(connection) => drop(own.set(connection)),
+                match working(&pool).await {
+                    // Another attempt may have been faster.
+                    Ok(connection) => drop(own.connection.set(connection)),
                     Err(reason) => tracing::debug!(%reason, "a thread has no connection of its own to Redis"),
                 }
             });
         }
-        own.get().cloned()
+        None
+    }
+
+    /// Those that are open.
+    fn open(&self) -> impl Iterator<Item = Connection> {
+        self.homes.iter().filter_map(|home| home.get()?.1.connection.get().cloned())
     }
 }

@@ -23,8 +23,11 @@ use upkeep::Target;
 /// How long a lock lasts when it is not released.
 const LOCK: Duration = Duration::from_secs(1);
 
-/// The part of its limit by which an operation may end too late before that says that this process was stopped meanwhile.
-const LATE: u32 = 5;
+/// The grace of an operation that is over its limit, as a part of the limit.
+const GRACE: u32 = 5;
+
+/// How much later than its limit a wait ends when the process has the processor: timers count in milliseconds.
+const ON_TIME: Duration = Duration::from_millis(3);
 
 /// Maximum time of a step in the background, for which no caller waits. Each unresponsive Sentinel takes a second.
 const BACKGROUND: Duration = Duration::from_secs(5);
@@ -32,7 +35,8 @@ const BACKGROUND: Duration = Duration::from_secs(5);
 /// A shared tier on Redis.
 ///
 /// Every method returns within [`RedisTierOptions::operation`], except for [`clear`](SharedTier::clear), each step of
-/// which may take five seconds. An operation during which the process had no processor gets a fifth of that time more. While Redis is out of use, every method returns at once.
+/// which may take five seconds. An operation during which the process had no processor gets a fifth of that time more. While
+/// Redis is out of use, every method returns at once.
 pub struct RedisTier {
     inner: Arc<Inner>,
     task: JoinHandle<()>,
@@ -105,9 +109,9 @@ impl Inner {
         let (limit, began) = (self.options.operation, Instant::now());
         let mut work = pin!(work(connection));
         let mut done = timeout(limit, &mut work).await;
-        if done.is_err() && began.elapsed() > limit + limit / LATE {
+        if done.is_err() && began.elapsed() > limit + ON_TIME {
             // The process itself was stopped, or had no processor: the response may have arrived and not been read.
-            done = timeout(limit / LATE, work).await;
+            done = timeout(limit / GRACE, work).await;
         }
         match done.map_or(Err(Failure::TimedOut), |done| done.map_err(Failure::from)) {
             Ok(done) => Some(done),

@@ -209,6 +209,17 @@ mod tests {
     }
 
     #[test]
+    fn an_object_of_too_many_members_is_refused_at_the_first_one_too_many() {
+        let bounds = Bounds { depth: 2, values: 4 };
+        let members = |count: usize| vec![r#""a":{}"#; count].join(",");
+        let text = |count: usize, rest: &str| format!("{{{},\"b\":[]{rest}", members(count));
+        assert!(super::members(&text(1, ",\"c\":0}"), bounds).is_ok());
+        // Members of one name are found at the end only, and what is behind the bound is not read.
+        let refusal = super::members(&text(3, "no JSON"), bounds).unwrap_err();
+        assert!(refusal.to_string().contains("too many values"), "{refusal}");
+    }
+
+    #[test]
     fn members_are_in_the_order_of_their_names_and_not_of_their_spelling() {
         let canonical = canonical(r##" { "\"" : 1 , "!" : 2 , "#" : {"z":[ ],"y":{ }} } "##).unwrap();
         assert_eq!(canonical, r##"{"!":2,"\"":1,"#":{"y":{},"z":[]}}"##);
@@ -242,8 +253,8 @@ mod tests {
         fn what_the_scan_and_the_parser_let_pass_has_a_canonical_form_and_nothing_else(
             text in any_text(),
             edits in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), edit()), 1..3),
-            depth in 1_usize..6,
-            values in 1_usize..20,
+            depth in 0_usize..6,
+            values in 0_usize..20,
         ) {
             let mut bytes = text.into_bytes();
             for (place, removes, edit) in edits {

@@ -277,6 +277,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_path_and_its_query_come_behind_the_path_of_the_base() {
+        for base in ["http://storage:8100", "http://storage:8100/", "http://gate/a%20b/", "http://gate/storage"] {
+            let config = HttpStorageConfig::new(Url::parse(base).unwrap(), Secret::new("t".into()));
+            let transport = ReqwestTransport::new(&config).unwrap();
+            for path in ["/v1/rows", "/v1/rows/a%2Fb?name=%C3%BC&name=a+b", "/v1/rows?", "/v1/x;y?a?b"] {
+                let whole = format!("{}{path}", base.trim_end_matches('/'));
+                assert_eq!(transport.address(path), Url::parse(&whole).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn the_media_types_that_are_accepted_are_those_of_the_wire() {
+        assert_eq!(ACCEPTED, format!("{}, {}", wire::JSON, wire::PROBLEM_JSON));
+        assert_eq!(ACCEPTED_STREAM, format!("{}, {}", wire::NDJSON, wire::PROBLEM_JSON));
+    }
+
+    #[test]
     fn retry_after_is_understood_in_seconds_and_as_a_date() {
         assert_eq!(parse_retry_after("7"), Some(Duration::from_secs(7)));
         assert_eq!(parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));

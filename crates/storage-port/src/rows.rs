@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::{ops::Deref, sync::Arc};
 
-/// The rows of a [`Page`](crate::Page), which clones share: a cache returns a page without copying its rows.
+/// The rows of a [`Page`](crate::Page), which clones share: a cache returns a page without copying its rows. Clone a row before
+/// you read members of its document: what is parsed for that stays in the row that it was asked of, and may be the cache's.
 ///
 /// ```
 /// use character_storage_port::Rows;

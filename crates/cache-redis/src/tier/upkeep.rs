@@ -8,6 +8,7 @@ use crate::{
     failure::{Failure, is_refusal},
 };
 use character_credentials::{ClientPem, ClientTls};
+use futures_util::future::join_all;
 use redis::cmd;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::{sync::Arc, time::Duration};
@@ -112,6 +113,12 @@ impl Inner {
             }
             // Skipped when it has just gone out of use.
             let _ = self.within(|connection| self.ping(connection)).await;
+            // What lies between closes connections over which nothing is sent. A late response says nothing about Redis: the
+            // thread may be at work.
+            if let Some(connections) = self.health.connections() {
+                let pings = connections.own().map(|mut own| async move { own.works().await });
+                let _ = timeout(self.options.operation, join_all(pings)).await;
+            }
         }
         Watched::Down
     }

@@ -144,8 +144,8 @@ async fn a_thousand_callers_share_one_connection_and_each_gets_its_own_answer() 
     assert_eq!(clients.lines().count(), 2, "{clients}");
 }
 
-/// The identifier of the client whose last command was this, among all that Redis lists.
-fn last_user_of(clients: &str, command: &str) -> Vec<u64> {
+/// The identifiers of the clients whose last command was this, among all that Redis lists.
+fn last_users_of(clients: &str, command: &str) -> Vec<u64> {
     let field = |line: &str, name: &str| {
         let value = line.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
         value.unwrap_or_default().to_owned()
@@ -154,46 +154,81 @@ fn last_user_of(clients: &str, command: &str) -> Vec<u64> {
     users.map(|line| field(line, "id").parse().expect("a number")).collect()
 }
 
+/// A single runtime whose commands go over a connection that `others` does not use, which has the identifier that is returned.
+fn alone(redis: &RedisServer, process: &Process, others: &[u64]) -> (tokio::runtime::Runtime, u64) {
+    let single = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let own = single.block_on(async {
+        let begun = Instant::now();
+        loop {
+            process.remove(&["row:1".to_owned()]).await;
+            let clients = redis.command(&["CLIENT", "LIST"]);
+            let own = last_users_of(&clients, "unlink").into_iter().find(|user| !others.contains(user));
+            if let Some(own) = own {
+                break own;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{clients}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    (single, own)
+}
+
 #[test]
-fn a_runtime_of_one_thread_soon_has_a_connection_of_its_own() {
+fn each_runtime_of_one_thread_soon_has_a_connection_of_its_own() {
     let redis = RedisServer::start();
     let options = RedisTierOptions { connections: 1, operation: PATIENCE, ..options(&redis.url()) };
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let process = threads.block_on(Process::start(&options));
-    let clients = || redis.command(&["CLIENT", "LIST"]);
-    let shared = last_user_of(&clients(), "set");
-    assert_eq!(shared.len(), 1, "the one that has checked whether Redis accepts values: {}", clients());
-    let single = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let clients = || redis.command(&["CLIENT", "LIST"]).lines().count();
+    // The shared one, and the one that asks.
+    assert_eq!(clients(), 2);
+    let all = redis.command(&["CLIENT", "LIST"]);
+    let shared: Vec<u64> = ["set", "ping"].iter().flat_map(|command| last_users_of(&all, command)).collect();
+    let (_first, one) = alone(&redis, &process, &shared);
+    let (_second, other) = alone(&redis, &process, &[shared.clone(), vec![one]].concat());
+    assert_ne!(one, other);
+    assert_eq!(clients(), 4);
+}
+
+#[test]
+fn a_runtime_of_one_thread_has_another_connection_after_an_outage() {
+    let redis = RedisServer::start();
+    let options = RedisTierOptions { connections: 1, ..options(&redis.url()) };
+    let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let process = threads.block_on(Process::start(&options));
+    let all = redis.command(&["CLIENT", "LIST"]);
+    let shared: Vec<u64> = ["set", "ping"].iter().flat_map(|command| last_users_of(&all, command)).collect();
+    let (single, _) = alone(&redis, &process, &shared);
+    redis.kill();
     single.block_on(async {
-        let begun = Instant::now();
-        loop {
-            process.remove(&["row:1".to_owned()]).await;
-            let users = last_user_of(&clients(), "unlink");
-            if users.iter().any(|user| !shared.contains(user)) {
-                break;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{}", clients());
-        }
+        assert_eq!(process.get("row:1").await, Lookup::Down);
+        assert!(!process.is_up());
     });
-    threads.block_on(process.remove(&["row:1".to_owned()]));
-    let both = last_user_of(&clients(), "unlink");
-    assert_eq!(both.len(), 2, "others share the first: {}", clients());
-    assert!(both.contains(&shared[0]));
-    assert_eq!(clients().lines().count(), 3);
+    redis.restart();
+    assert!(threads.block_on(process.ready(PATIENCE)));
+    single.block_on(async {
+        assert_eq!(process.get("row:1").await, Lookup::Absent);
+        process.puts("row:1", "after").await;
+    });
+    threads.block_on(process.finds("row:1", "after"));
 }
 
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "a thread that is stopped is what is tested")]
 async fn a_thread_that_was_stopped_for_longer_than_the_limit_still_reads_what_has_arrived() {
-    let options = RedisTierOptions { operation: Duration::from_millis(50), ..options(&RedisServer::shared().url()) };
+    let options = RedisTierOptions { operation: Duration::from_millis(500), ..options(&RedisServer::shared().url()) };
     let process = Process::start(&options).await;
-    for _ in 0..5 {
+    let failures = process.count("failures");
+    for _ in 0..3 {
         let asked = process.get("row:1");
-        let stopped = async { std::thread::sleep(Duration::from_millis(150)) };
+        let stopped = async {
+            // The request is sent first.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            std::thread::sleep(Duration::from_secs(1));
+        };
         assert_eq!(tokio::join!(asked, stopped).0, Lookup::Absent);
     }
-    assert!(process.is_up());
-    assert_eq!(process.count("failures"), 0);
+    assert_eq!((process.is_up(), process.count("failures")), (true, failures));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,7 +21,7 @@ pub struct Bounds {
 /// strings and exponents in their one form. No tree is built, which would take many times longer.
 ///
 /// # Errors
-/// The text is no JSON, or something that the [`scan`](super::scan) refuses. Which of it, the scan and the parser say.
+/// The text is no JSON, or something that the [`scan`](super::scan) refuses. The scan and the parser report the reason.
 pub fn canonical(text: &str, bounds: Bounds) -> serde_json::Result<Cow<'_, str>> {
     canonical_with_survey(text, bounds).map(|(text, _)| text)
 }
@@ -54,14 +54,14 @@ pub struct Member<'a> {
 /// The members of the object that is `text`, in the order of the text, each read by one pass over it.
 ///
 /// # Errors
-/// The text is no JSON, no object, or something that the [`scan`](super::scan) refuses. Which of it, the scan and the parser
-/// say.
+/// The text is no JSON, no object, or something that the [`scan`](super::scan) refuses. The scan and the parser report
+/// the reason.
 pub fn members(text: &str, bounds: Bounds) -> serde_json::Result<Vec<Member<'_>>> {
     let inside = Bounds { depth: bounds.depth.saturating_sub(1), ..bounds };
     let mut writer = Writer::new(text, inside);
     let (mut members, mut values) = (Vec::new(), 1);
-    if writer.next() != Some(b'{') {
-        return Err(invalid("it is no object"));
+    if writer.next() != Some(b'{') || bounds.depth == 0 || bounds.values == 0 {
+        return Err(invalid("it is no object, or more than the bounds allow"));
     }
     writer.at += 1;
     while writer.goes_on(b'}', members.is_empty())? {
@@ -69,6 +69,7 @@ pub fn members(text: &str, bounds: Bounds) -> serde_json::Result<Vec<Member<'_>>
         let is_object = writer.next() == Some(b'{');
         // What was written and found before the value is not of it.
         let start = writer.at;
+        writer.bounds.values = bounds.values.saturating_sub(values);
         writer.out.clear();
         (writer.from, writer.survey) = (start, Survey::default());
         writer.value(0)?;
@@ -81,8 +82,8 @@ pub fn members(text: &str, bounds: Bounds) -> serde_json::Result<Vec<Member<'_>>
         members.push(Member { name, text, document: document.transpose()? });
     }
     writer.at += 1;
-    if writer.next().is_some() || values > bounds.values {
-        return Err(invalid("something follows the object, or it holds too many values"));
+    if writer.next().is_some() {
+        return Err(invalid("something follows the object"));
     }
     let mut names: Vec<_> = members.iter().map(|member| &member.name).collect();
     names.sort_unstable();
