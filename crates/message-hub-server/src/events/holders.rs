@@ -37,6 +37,11 @@ const FRESH: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(60);
 /// How long the end of this server waits for the records.
 const LEAVING: Duration = Duration::from_secs(5);
+/// How long the record of a holder may live, and what was seen of it counts: a client that asks again after minutes finds that the
+/// record of a holder that has ended is unchanged.
+const MAX_AGE: Duration = Duration::from_secs(3600);
+/// The maximum number of records of other holders that are remembered without a request within [`IDLE`].
+const MAX_SEEN: usize = 10_000;
 /// The maximum number of subscriptions that this server holds; the one that was idle for longest is released for a new one.
 const MAX_HELD: usize = 2_000;
 
@@ -92,6 +97,8 @@ struct Seen {
     revision: u64,
     /// Since when it is unchanged.
     since: Instant,
+    /// Whether it names another server.
+    is_of_other: bool,
     /// The other server that it names, until it is to be read again.
     other: Option<(ServiceName, Instant)>,
 }
@@ -324,7 +331,7 @@ impl Holders {
 
     /// Releases the subscriptions that no request and no delivery has used lately.
     pub(crate) fn sweep(&self) {
-        let now = Instant::now();
+        let (now, mut remembered) = (Instant::now(), 0);
         lock(&self.entries).retain(|_, entry| {
             let known = lock(&entry.known);
             if let Some(kept) = known.kept.as_ref().filter(|kept| kept.is_written()) {
@@ -335,8 +342,13 @@ impl Holders {
                 }
                 return true;
             }
-            // What is unchanged for long is as good as new.
-            Arc::strong_count(entry) > 1 || known.seen.as_ref().is_some_and(|seen| now < seen.since + IDLE)
+            let Some(seen) = &known.seen else { return Arc::strong_count(entry) > 1 };
+            if Arc::strong_count(entry) > 1 || now < seen.since + IDLE {
+                return true;
+            }
+            let is_remembered = seen.is_of_other && now < seen.since + MAX_AGE && remembered < MAX_SEEN;
+            remembered += usize::from(is_remembered);
+            is_remembered
         });
     }
 
@@ -367,9 +379,10 @@ impl Holders {
 fn see(known: &mut Known, revision: u64, other: Option<ServiceName>, now: Instant) -> Option<Place> {
     let before = known.seen.as_ref().filter(|seen| seen.revision == revision);
     let since = before.map_or(now, |seen| seen.since);
+    let is_of_other = other.is_some();
     let other = other.filter(|_| now < since + LAPSE);
     let place = other.clone().map(Place::At);
-    known.seen = Some(Seen { revision, since, other: other.map(|other| (other, now + FRESH)) });
+    known.seen = Some(Seen { revision, since, is_of_other, other: other.map(|other| (other, now + FRESH)) });
     place
 }
 

@@ -180,3 +180,33 @@ async fn a_session_that_a_request_alone_still_has_ends_with_its_holding() {
         assert!(session.deliveries.lock().await.is_none(), "{session:?} receives yet");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_asks_every_few_minutes_finds_at_its_second_request_that_a_holder_has_ended() {
+    let records = Arc::new(Records::default());
+    let ((holders, _), sheets) = (server(&records), name("sheets"));
+    let ended: ServiceName = format!("message-hub-{}", Uuid::new_v4()).parse().unwrap();
+    assert!(records.replace(&sheets, 0, Some(&ended)).await.unwrap().is_some());
+    assert!(matches!(holders.place(&sheets, Origin::Client).await, Ok(Place::At(at)) if at == ended));
+    holders.doubt(&sheets);
+    for _ in 0..10 {
+        sleep(SECOND * 30).await;
+        holders.sweep();
+    }
+    held_here(&holders, &sheets).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_of_a_holder_is_forgotten_when_its_record_cannot_live_any_more() {
+    let records = Arc::new(Records::default());
+    let ((holders, _), sheets) = (server(&records), name("sheets"));
+    let other: ServiceName = format!("message-hub-{}", Uuid::new_v4()).parse().unwrap();
+    assert!(records.replace(&sheets, 0, Some(&other)).await.unwrap().is_some());
+    assert!(matches!(holders.place(&sheets, Origin::Client).await, Ok(Place::At(_))));
+    sleep(SECOND * 3_599).await;
+    holders.sweep();
+    assert_eq!(lock(&holders.entries).len(), 1);
+    sleep(SECOND * 2).await;
+    holders.sweep();
+    assert!(lock(&holders.entries).is_empty());
+}
