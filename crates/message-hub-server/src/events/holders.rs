@@ -3,7 +3,10 @@
 //! A record is replaced only by a writer that knows the one before it. No clock is compared with that of another machine: the holder
 //! counts from before it writes, and another server from when it first sees a record that then stays unchanged.
 
-use super::{holding::Holding, sessions::Sessions};
+use super::{
+    holding::Holding,
+    sessions::{Sessions, is_peer},
+};
 use character_error_reporter::redacted;
 use character_message_hub::{ErrorKind, HolderRecords, HubError, Result, SUBSCRIBE, ServiceName, SubscriptionName};
 use prometheus_client::metrics::gauge::Gauge;
@@ -219,7 +222,9 @@ impl Holders {
             }
             let record = self.records.read(name).await?;
             let revision = record.as_ref().map_or(0, |record| record.revision);
-            let other = record.and_then(|record| record.holder).filter(|holder| *holder != self.own);
+            let holder = record.and_then(|record| record.holder);
+            // A record that names anything else is replaced: a poll must not go to another service.
+            let other = holder.filter(|holder| is_peer(holder.as_str()) && *holder != self.own);
             if let Some(place) = see(&mut lock(&entry.known), revision, other, Instant::now()) {
                 return Ok(place);
             }

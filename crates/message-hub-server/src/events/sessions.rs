@@ -107,6 +107,11 @@ fn lost() -> HubError {
         .with_detail("the hub holds no such delivery: it was settled or given up")
 }
 
+/// Whether a name is that of a server over this hub: what names no such one is passed on to none.
+pub(super) fn is_peer(name: &str) -> bool {
+    name.strip_prefix(PEER_PREFIX).is_some_and(|id| Uuid::try_parse(id).is_ok())
+}
+
 impl Sessions {
     /// Of the server with this name among those over one hub.
     pub(crate) fn of(peer: Option<ServiceName>) -> Self {
@@ -117,8 +122,7 @@ impl Sessions {
     pub(super) fn other_of(&self, receipt: &str) -> Option<ServiceName> {
         let own = self.peer.as_ref()?;
         let (peer, _) = receipt.split_once('.')?;
-        let is_peer = peer.strip_prefix(PEER_PREFIX).is_some_and(|id| Uuid::try_parse(id).is_ok());
-        peer.parse().ok().filter(|peer| is_peer && peer != own)
+        peer.parse().ok().filter(|peer: &ServiceName| is_peer(peer.as_str()) && peer != own)
     }
 
     /// The open session of a subscription, or a new one.

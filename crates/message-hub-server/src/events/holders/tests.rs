@@ -210,3 +210,14 @@ async fn what_was_seen_of_a_holder_is_forgotten_when_its_record_cannot_live_any_
     holders.sweep();
     assert!(lock(&holders.entries).is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_names_no_server_over_this_hub_is_replaced() {
+    for other in ["character-service", "message-hub-instances"] {
+        let records = Arc::new(Records::default());
+        let ((holders, _), sheets) = (server(&records), name("sheets"));
+        assert!(records.replace(&sheets, 0, Some(&other.parse().unwrap())).await.unwrap().is_some());
+        held_here(&holders, &sheets).await;
+        assert_eq!(records.holder(&sheets), Some(own()));
+    }
+}
