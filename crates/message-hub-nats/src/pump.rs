@@ -203,7 +203,8 @@ impl Feed {
             // Events that wait for earlier ones of their subject are no use now: ask for as many more.
             let blocked = held.len().saturating_sub(held.ready() + held.in_flight());
             // Those that come again hold up their subjects, however many others are ready.
-            let count = if wanted == 0 { held.away() } else { wanted + blocked };
+            let count = if wanted == 0 { requested.ahead.room(held.away(), now) } else { wanted + blocked };
+            requested.ahead.is_asked = wanted == 0;
             count.min(room).min(MAX_REQUESTED)
         };
         if count == 0 || now < requested.not_before {
@@ -255,6 +256,9 @@ impl Feed {
         let Some(delivered) = consumer::delivery(&address) else { return Ok(()) };
         let (sequence, follows) = (delivered.sequence, delivered.place == requested.place + 1);
         requested.place = delivered.place;
+        if requested.ahead.is_asked && delivered.attempt == 1 {
+            requested.ahead.received(Instant::now(), self.subscription().settle_within);
+        }
         if self.subscribers == Subscribers::One && !follows {
             // A subscriber that has not noticed its end was sent an event, perhaps an earlier one of this subject.
             requested.has_missed = true;
@@ -296,11 +300,40 @@ enum Hears {
     Jetstream,
 }
 
+/// New events that came in place of those that JetStream is to deliver again, which it does not do before their time.
+#[derive(Debug)]
+struct Ahead {
+    /// Whether the open request is for events that come again.
+    is_asked: bool,
+    received: usize,
+    /// From when on as many may come again.
+    again_at: Instant,
+}
+
+impl Ahead {
+    /// How many events to ask for when this number is to come again.
+    fn room(&mut self, away: usize, now: Instant) -> usize {
+        if now >= self.again_at {
+            self.received = 0;
+        }
+        away.saturating_sub(self.received)
+    }
+
+    fn received(&mut self, now: Instant, settle_within: Duration) {
+        if self.received == 0 {
+            // More than once before those that are to come again are forgotten.
+            self.again_at = now + (settle_within / 3).max(Duration::from_secs(1));
+        }
+        self.received += 1;
+    }
+}
+
 /// The open request for events.
 #[derive(Debug)]
 struct Requested {
     /// The number of events that can still come.
     count: usize,
+    ahead: Ahead,
     expires_at: Instant,
     /// When it was sent; `None` before the first one.
     asked: Option<Instant>,
@@ -320,6 +353,7 @@ impl Default for Requested {
         let now = Instant::now();
         Self {
             count: 0,
+            ahead: Ahead { is_asked: false, received: 0, again_at: now },
             expires_at: now,
             asked: None,
             heard: now,

@@ -10,10 +10,14 @@ use character_message_hub::{
 use character_message_hub_nats::{NatsHub, NatsHubConfig, Subscribers};
 use character_message_hub_testkit::sample::{event_of, hasty, messages, subscription};
 use character_tests::{NatsRelease, NatsServer};
-use serde_json::json;
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use support::{LIMIT, connected, publish_all, spread, works};
-use tokio::{runtime::Runtime, time::timeout};
+use tokio::{
+    runtime::Runtime,
+    time::{sleep, timeout},
+};
 
 const RELEASES: [NatsRelease; 2] = [NatsRelease::Oldest, NatsRelease::Current];
 
@@ -85,6 +89,36 @@ async fn an_event_that_went_to_a_subscriber_which_stands_still_comes_before_late
         publish_all(&hub, &messages("new", "ada", 12)).await;
         let expected: Vec<_> = (0..12).map(|number| format!("new-{number}")).collect();
         assert_eq!(of_ada(&mut deliveries, 12).await, expected, "{release:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_is_in_flight_elsewhere_makes_no_subscriber_receive_more_than_its_clients_take() {
+    for release in RELEASES {
+        let server = NatsServer::start(release);
+        let hub = connected(config(&server, Subscribers::Several)).await;
+        publish_all(&hub, &messages("old", "ada", 1)).await;
+        publish_all(&hub, &spread("ready", 2)).await;
+        let subscription = Subscription { max_in_flight: 2, settle_within: Duration::from_secs(3), ..hasty("reader") };
+        let mut deliveries = hub.subscribe(&subscription).await.unwrap();
+        let unsettled = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap();
+        assert_eq!(unsettled.event().id(), "old-0");
+        // What comes again goes to this request first, and is not settled.
+        let other = async_nats::connect(server.url()).await.unwrap();
+        let mut again = other.subscribe("again").await.unwrap();
+        let body = json!({ "batch": 1, "expires": 20_000_000_000_u64 }).to_string();
+        other
+            .publish_with_reply("$JS.API.CONSUMER.MSG.NEXT.CHARACTER_EVENTS.reader", "again", body.into())
+            .await
+            .unwrap();
+        timeout(LIMIT, again.next()).await.unwrap().unwrap();
+        publish_all(&hub, &spread("new", 200)).await;
+        sleep(Duration::from_secs(1)).await;
+        let info = other.request("$JS.API.CONSUMER.INFO.CHARACTER_EVENTS.reader", "".into()).await.unwrap();
+        let info: Value = serde_json::from_slice(&info.payload).unwrap();
+        let pending = info["num_ack_pending"].as_u64().unwrap();
+        assert!((3..=6).contains(&pending), "{release:?}: {pending} events are received");
+        assert_eq!(of_ada(&mut deliveries, 203).await, ["old-0"], "{release:?}");
     }
 }
 
