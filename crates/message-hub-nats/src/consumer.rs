@@ -7,6 +7,7 @@ use crate::{
     subject,
 };
 use async_nats::jetstream::{
+    self,
     consumer::{AckPolicy, DeliverPolicy, pull},
     stream::ConsumerErrorKind,
 };
@@ -133,9 +134,18 @@ pub(crate) struct Info {
     /// The number of events that were delivered and not settled.
     #[serde(default)]
     pub(crate) num_ack_pending: usize,
+    #[serde(default)]
+    config: Settings,
     /// What was delivered last.
     #[serde(default)]
     delivered: Position,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Settings {
+    /// In nanoseconds.
+    #[serde(default)]
+    ack_wait: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -148,6 +158,11 @@ impl Info {
     /// The number of deliveries so far, to any subscriber: the place of the last one in the consumer.
     pub(crate) fn deliveries(&self) -> u64 {
         self.delivered.consumer_seq
+    }
+
+    /// How long JetStream waits for settlements of deliveries that are not settled. `None`: there are none.
+    pub(crate) fn waits(&self) -> Option<Duration> {
+        (self.num_ack_pending > 0).then(|| Duration::from_nanos(self.config.ack_wait))
     }
 }
 
@@ -162,9 +177,37 @@ pub(crate) async fn info(
     operation: &'static str,
     deadline: Instant,
 ) -> Result<Info> {
-    let subject = format!("CONSUMER.INFO.{}.{}", events.name(), subscription.name);
-    let info = api::call(link, operation, &subject, None, deadline).await?;
+    let info = ask(link, events, subscription, operation, deadline).await?;
     info.map_err(|error| api_error(operation, &error))
+}
+
+/// The same, of a consumer that may not exist yet.
+///
+/// # Errors
+/// As [`create`].
+pub(crate) async fn find(
+    link: &Link,
+    events: &EnsuredStream,
+    subscription: &Subscription,
+    operation: &'static str,
+    deadline: Instant,
+) -> Result<Option<Info>> {
+    match ask(link, events, subscription, operation, deadline).await? {
+        Ok(info) => Ok(Some(info)),
+        Err(error) if api::is_absent(&error) => Ok(None),
+        Err(error) => Err(api_error(operation, &error)),
+    }
+}
+
+async fn ask(
+    link: &Link,
+    events: &EnsuredStream,
+    subscription: &Subscription,
+    operation: &'static str,
+    deadline: Instant,
+) -> Result<std::result::Result<Info, jetstream::Error>> {
+    let subject = format!("CONSUMER.INFO.{}.{}", events.name(), subscription.name);
+    api::call(link, operation, &subject, None, deadline).await
 }
 
 /// A message, by the parts of the address of its settlement.

@@ -169,6 +169,18 @@ impl Feed {
         self.establish(operation, deadline).await
     }
 
+    /// Waits at least this time for settlements.
+    fn wait_at_least(&self, waits: Duration) -> Arc<Subscription> {
+        let subscription = self.subscription();
+        if waits <= subscription.settle_within {
+            return subscription;
+        }
+        let subscription = Arc::new(Subscription { settle_within: waits, ..Subscription::clone(&subscription) });
+        *self.subscription.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&subscription);
+        self.held().set_settle_within(waits);
+        subscription
+    }
+
     /// Makes sure that stream and consumer are there, in as many attempts as a cluster needs that elects a leader.
     async fn establish(&self, operation: &'static str, deadline: Instant) -> Result<()> {
         loop {
@@ -204,7 +216,13 @@ impl Feed {
             return Ok(());
         }
         *consumer = InPlace { intake, is_current: false };
-        let (link, events, subscription) = (&self.link, &self.events, self.subscription());
+        let (link, events) = (&self.link, &self.events);
+        let found = consumer::find(link, events, &self.subscription(), operation, deadline).await?;
+        // With a shorter time JetStream would deliver again at once what a client of an earlier subscriber has, and may still settle.
+        let subscription = match found.and_then(|info| info.waits()) {
+            Some(waits) => self.wait_at_least(waits),
+            None => self.subscription(),
+        };
         consumer::create(link, events, &self.prefix, &subscription, intake, operation, deadline).await?;
         consumer.is_current = true;
         Ok(())

@@ -16,7 +16,7 @@ use std::{sync::Arc, time::Duration};
 use support::{LIMIT, connected, publish_all, spread, works};
 use tokio::{
     runtime::Runtime,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 const RELEASES: [NatsRelease; 2] = [NatsRelease::Oldest, NatsRelease::Current];
@@ -119,6 +119,35 @@ async fn an_event_that_is_in_flight_elsewhere_makes_no_subscriber_receive_more_t
         let pending = info["num_ack_pending"].as_u64().unwrap();
         assert!((3..=6).contains(&pending), "{release:?}: {pending} events are received");
         assert_eq!(of_ada(&mut deliveries, 203).await, ["old-0"], "{release:?}");
+    }
+}
+
+#[test]
+fn a_subscriber_with_less_time_for_settling_takes_no_time_from_a_delivery_of_the_one_before_it() {
+    const LONG: Duration = Duration::from_secs(5);
+    for release in RELEASES {
+        let server = NatsServer::start(release);
+        let crashing = Runtime::new().unwrap();
+        let delivered = crashing.block_on(async {
+            let hub = connected(config(&server, Subscribers::One)).await;
+            publish_all(&hub, &messages("m", "ada", 3)).await;
+            let long = Subscription { settle_within: LONG, ..hasty("reader") };
+            let mut deliveries = hub.subscribe(&long).await.unwrap();
+            let held = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap();
+            std::mem::forget((held, deliveries));
+            Instant::now()
+        });
+        crashing.shutdown_background();
+        Runtime::new().unwrap().block_on(async {
+            let hub = connected(config(&server, Subscribers::One)).await;
+            let mut deliveries = hub.subscribe(&hasty("reader")).await.unwrap();
+            let again = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap();
+            assert_eq!(again.event().id(), "m-0", "{release:?}");
+            let after = delivered.elapsed();
+            assert!(after > LONG - Duration::from_millis(200), "{release:?}: it is delivered again after {after:?}");
+            again.ack().await.unwrap();
+            assert_eq!(of_ada(&mut deliveries, 2).await, ["m-1", "m-2"], "{release:?}");
+        });
     }
 }
 
