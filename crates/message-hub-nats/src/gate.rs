@@ -22,8 +22,9 @@ const PRESENCE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) look_at: Instant,
-    /// An event that was removed from the stream never comes: it is not waited for longer than this.
-    opens_at: Instant,
+    /// An event that was removed from the stream never comes: it is waited for from then on, and no longer than
+    /// [`Feed::longest_wait`].
+    shut_at: Instant,
 }
 
 impl Feed {
@@ -51,13 +52,19 @@ impl Feed {
             self.changed.notify_waiters();
             return Ok(None);
         }
-        let (now, settle_within) = (Instant::now(), self.subscription().settle_within);
-        let longest = match self.subscribers {
+        let now = Instant::now();
+        Ok(Some(Gate { look_at: now, shut_at: now }))
+    }
+
+    /// How long the gate is closed at most. A subscriber that joins meanwhile may have more time for settling than those before it, and
+    /// JetStream then waits as long for what is away.
+    fn longest_wait(&self) -> Duration {
+        let settle_within = self.subscription().settle_within;
+        match self.subscribers {
             Subscribers::Several => settle_within + Duration::from_secs(2),
             // A subscriber that stands still may be sent an event again, until its request for events has expired.
             Subscribers::One => EXPIRES + settle_within * 2,
-        };
-        Ok(Some(Gate { look_at: now, opens_at: now + longest }))
+        }
     }
 
     /// Whether JetStream waits for settlements of events that are not here.
@@ -105,7 +112,7 @@ impl Feed {
     async fn may_open(&self, gate: &Gate) -> Result<bool> {
         let deadline = Instant::now() + CALL;
         let info = consumer::info(&self.link, &self.events, &self.subscription(), NEXT, deadline).await?;
-        let opens = !self.is_something_away(&info) || Instant::now() >= gate.opens_at;
+        let opens = !self.is_something_away(&info) || Instant::now() >= gate.shut_at + self.longest_wait();
         let intake = if opens { Intake::All } else { Intake::Unsettled };
         self.apply(Some(intake), NEXT, deadline).await?;
         Ok(opens)

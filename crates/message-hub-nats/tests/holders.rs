@@ -151,6 +151,32 @@ fn a_subscriber_with_less_time_for_settling_takes_no_time_from_a_delivery_of_the
     }
 }
 
+#[test]
+fn the_order_holds_when_a_subscriber_with_more_time_for_settling_joins_before_what_was_in_flight_has_come_again() {
+    let of = |seconds| Subscription { settle_within: Duration::from_secs(seconds), ..hasty("reader") };
+    for release in RELEASES {
+        let server = NatsServer::start(release);
+        let crashing = Runtime::new().unwrap();
+        crashing.block_on(async {
+            let hub = connected(config(&server, Subscribers::Several)).await;
+            publish_all(&hub, &messages("before", "ada", 1)).await;
+            let mut deliveries = hub.subscribe(&of(2)).await.unwrap();
+            let held = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap();
+            std::mem::forget((held, deliveries));
+        });
+        crashing.shutdown_background();
+        Runtime::new().unwrap().block_on(async {
+            let hub = connected(config(&server, Subscribers::Several)).await;
+            publish_all(&hub, &messages("after", "ada", 2)).await;
+            let mut deliveries = hub.subscribe(&of(2)).await.unwrap();
+            let early = timeout(Duration::from_millis(500), deliveries.next()).await;
+            assert!(early.is_err(), "the first event is in flight");
+            let _joined = hub.subscribe(&of(7)).await.unwrap();
+            assert_eq!(of_ada(&mut deliveries, 3).await, ["before-0", "after-0", "after-1"], "{release:?}");
+        });
+    }
+}
+
 #[tokio::test]
 async fn a_retry_after_the_end_of_a_subscriber_is_delivered_by_the_next_one_at_once() {
     for release in RELEASES {
