@@ -28,12 +28,12 @@ const SUBJECTS: usize = 8;
 const EACH: usize = 20;
 /// Longer than another process waits before it takes a subscription.
 const LAPSE: Duration = Duration::from_secs(14);
-const SUBSCRIPTION: &str = "subscription=sheets&max_in_flight=32&settle_within_ms=2000";
+const SUBSCRIPTION: &str = "subscription=sheets&max_in_flight=32&settle_within_ms=4000";
 
 /// How long a client has a delivery before it settles it, in milliseconds.
 const HELD_MS: RangeInclusive<u64> = 20..=200;
 /// For how long after its arrival at a client no other delivery of the subject may arrive: well within the time for settling.
-const ALONE: Duration = Duration::from_secs(1);
+const ALONE: Duration = Duration::from_secs(2);
 
 /// What the clients have seen, in the order in which they saw it.
 #[derive(Debug, Default)]
@@ -325,6 +325,7 @@ async fn the_order_of_each_subject_holds_when_the_process_that_delivers_is_kille
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute; make hunt runs it"]
 async fn the_order_of_each_subject_holds_when_the_process_that_delivers_stands_still() {
     for (release, processes) in [(NatsRelease::Oldest, 3), (NatsRelease::Current, 2)] {
         the_order_holds(release, processes, async |world: &World| {
@@ -355,6 +356,7 @@ async fn the_order_of_each_subject_holds_when_the_process_that_delivers_ends_in_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute; make hunt runs it"]
 async fn the_order_of_each_subject_holds_when_the_process_that_delivers_is_cut_off_from_nats() {
     for (release, processes) in [(NatsRelease::Oldest, 2), (NatsRelease::Current, 3)] {
         the_order_holds(release, processes, async |world: &World| {
