@@ -11,7 +11,7 @@ use async_nats::jetstream::{
     stream::{self, Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
 use character_error_reporter::redacted_text;
-use character_message_hub::{Applied, ErrorKind, HubError, Result};
+use character_message_hub::{Applied, ErrorKind, HubError, MAX_HOLDER_AGE, Result};
 use serde::de::DeserializeOwned;
 use std::{
     collections::HashSet,
@@ -31,8 +31,6 @@ pub(crate) const ATTEMPT: Duration = Duration::from_secs(2);
 /// What is kept of rejected events: the last 100,000, for 30 days.
 const MAX_REJECTED: i64 = 100_000;
 const MAX_REJECTED_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How long the record of a holder is kept after its last change.
-const MAX_HOLDER_AGE: Duration = Duration::from_secs(3600);
 
 /// Whether a new kind of subject is added to the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

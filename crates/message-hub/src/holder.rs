@@ -2,7 +2,10 @@
 
 use crate::{Result, ServiceName, SubscriptionName};
 use async_trait::async_trait;
-use std::fmt;
+use std::{fmt, time::Duration};
+
+/// A record that was not written for this long may be removed. 1 h; one in use is written every second.
+pub const MAX_HOLDER_AGE: Duration = Duration::from_secs(3600);
 
 /// The process that makes the deliveries of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +19,7 @@ pub struct HolderRecord {
 /// A record for each subscription, kept where every process reads the same.
 #[async_trait]
 pub trait HolderRecords: Send + Sync + fmt::Debug {
-    /// The record of a subscription. `None`: there is none. Ends within seconds.
+    /// The record of a subscription. `None`: there is none, or it was removed after [`MAX_HOLDER_AGE`]. Ends within seconds.
     ///
     /// # Errors
     /// `Unavailable`, `Timeout`, `Unauthorized`, `Forbidden`, `Corrupt`: the record cannot be read.

@@ -69,7 +69,7 @@ pub use error::{Applied, ErrorKind, HubError, Result};
 pub use event::{CloudEvent, EventData};
 pub use filter::{Filter, InvalidFilter};
 pub use headers::{Headers, HopByHop};
-pub use holder::{HolderRecord, HolderRecords};
+pub use holder::{HolderRecord, HolderRecords, MAX_HOLDER_AGE};
 pub use memory::MemoryHub;
 pub use message::{MAX_BATCH, MAX_EVENT_BYTES, MAX_MESSAGE_ID, Message, Published};
 pub use name::{InvalidName, ServiceName, SubscriptionName};

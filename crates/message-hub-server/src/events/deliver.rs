@@ -96,7 +96,7 @@ async fn poll(
 ) -> Answer {
     let mut caller = caller.clone();
     loop {
-        let place = place(server, &asked.subscription.name, &caller);
+        let place = async { Ok(place(server, &asked.subscription.name, &caller).await?) };
         let polled = match patience.limit(SUBSCRIBE, Applied::Unknown, place).await? {
             Place::Here(holding) => poll_here(server, asked, patience, token, (holding, caller.subscribes)).await?,
             Place::At(holder) => poll_at(server, asked, &holder, token, &caller).await?,
@@ -110,9 +110,9 @@ async fn poll(
 }
 
 /// Where the deliveries of a subscription are made.
-pub(super) async fn place(server: &HubServer, name: &SubscriptionName, caller: &Caller) -> Answer<Place> {
+pub(super) async fn place(server: &HubServer, name: &SubscriptionName, caller: &Caller) -> Result<Place> {
     match server.holders() {
-        Some(holders) => Ok(holders.place(name, caller.origin).await?),
+        Some(holders) => holders.place(name, caller.origin).await,
         None => Ok(Place::Here(None)),
     }
 }

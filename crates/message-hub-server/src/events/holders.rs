@@ -8,7 +8,9 @@ use super::{
     sessions::{Sessions, is_peer},
 };
 use character_error_reporter::redacted;
-use character_message_hub::{ErrorKind, HolderRecords, HubError, Result, SUBSCRIBE, ServiceName, SubscriptionName};
+use character_message_hub::{
+    ErrorKind, HolderRecords, HubError, MAX_HOLDER_AGE, Result, SUBSCRIBE, ServiceName, SubscriptionName,
+};
 use prometheus_client::metrics::gauge::Gauge;
 use std::{
     collections::HashMap,
@@ -40,9 +42,6 @@ const FRESH: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(60);
 /// How long the end of this server waits for the records.
 const LEAVING: Duration = Duration::from_secs(5);
-/// How long the record of a holder may live, and what was seen of it counts: a client that asks again after minutes finds that the
-/// record of a holder that has ended is unchanged.
-const MAX_AGE: Duration = Duration::from_secs(3600);
 /// The maximum number of records of other holders that are remembered without a request within [`IDLE`].
 const MAX_SEEN: usize = 10_000;
 /// The maximum number of subscriptions that this server holds; the one that was idle for longest is released for a new one.
@@ -351,7 +350,8 @@ impl Holders {
             if Arc::strong_count(entry) > 1 || now < seen.since + IDLE {
                 return true;
             }
-            let is_remembered = seen.is_of_other && now < seen.since + MAX_AGE && remembered < MAX_SEEN;
+            // A client that asks again after minutes finds that the record of a holder that has ended is unchanged.
+            let is_remembered = seen.is_of_other && now < seen.since + MAX_HOLDER_AGE && remembered < MAX_SEEN;
             remembered += usize::from(is_remembered);
             is_remembered
         });

@@ -54,28 +54,23 @@ impl Holding {
     }
 
     pub(super) fn prolong(&self, until: Instant) {
-        self.state.send_if_modified(|state| {
-            let is_held = matches!(state, State::Held(_));
-            if is_held {
-                *state = State::Held(until);
-            }
-            is_held
-        });
+        self.set(State::Held(until));
     }
 
     pub(super) fn release(&self) {
-        self.end(State::Released);
+        self.set(State::Released);
     }
 
     pub(super) fn lose(&self) {
-        self.end(State::Lost);
+        self.set(State::Lost);
     }
 
-    fn end(&self, end: State) {
+    /// What has ended stays so.
+    fn set(&self, next: State) {
         self.state.send_if_modified(|state| {
             let is_held = matches!(state, State::Held(_));
             if is_held {
-                *state = end;
+                *state = next;
             }
             is_held
         });

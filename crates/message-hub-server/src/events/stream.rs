@@ -129,11 +129,8 @@ impl Stream {
             if let Some(text) = self.found()? {
                 return Ok(Some(text));
             }
-            let place = match self.server.holders() {
-                Some(holders) => holders.place(&self.subscription.name, self.caller.origin).await.map_err(to_client),
-                None => Ok(Place::Here(None)),
-            };
-            let turn = match place {
+            let place = place(&self.server, &self.subscription.name, &self.caller);
+            let turn = match place.await.map_err(to_client) {
                 Ok(Place::Here(holding)) => self.here(holding, until).await,
                 Ok(Place::At(holder)) => {
                     self.session = None;
