@@ -5,14 +5,14 @@
 mod common;
 
 use character_cache::{CacheMetrics, CacheOptions, Cached, MemorySharedTier, SharedTier};
-use character_domain::Character;
+use character_domain::{CampaignId, Character};
 use character_storage_port::{
     Commit, Epoch, Expect, Log, Source, StorageExt, StoragePort, Tick, Tier, Transaction, at_least,
 };
 use common::{
     Scripted,
     log::{Hearing, ScriptedLog},
-    name, names, news, of_user, pass, process, process_that_hears, renamed, torormir, unheard_process,
+    name, names, news, of_campaign, of_user, pass, process, process_that_hears, renamed, torormir, unheard_process,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -78,6 +78,29 @@ async fn a_second_after_the_log_was_heard_nothing_counts_and_what_was_kept_count
     let reads = storage.reads();
     assert!(is_hit(&cache, &kept).await, "nothing was missed, so nothing is dropped");
     assert_eq!((name(&cache, &changed).await.as_deref(), storage.reads()), (Some("Renamed"), reads + 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_list_that_a_row_left_elsewhere_is_behind_for_a_second_at_most_also_when_the_row_was_changed_here_since() {
+    let storage = Scripted::default();
+    let (cache, log) = process_that_hears(&storage, options(), None).await;
+    let (left, joined) = (of_campaign(CampaignId::new()), of_campaign(CampaignId::new()));
+    let row = Character { campaign_id: left.campaign_id, ..torormir() };
+    let row = storage.inner.create_character(row).await.expect("memory takes it");
+    news().await;
+    for (list, names_there) in [(&left, 1), (&joined, 0)] {
+        assert_eq!(names(&cache, list).await.len(), names_there);
+    }
+    let heard = Instant::now() - cache.heard().age.unwrap();
+    log.hear(Hearing::Unheard);
+    let moved = Character { campaign_id: joined.campaign_id, ..row.clone() };
+    let moved = storage.inner.update_character(moved, Expect::Any).await.unwrap();
+    let last = commit(&cache, &moved, "Renamed").await;
+    assert_eq!((name(&cache, &row).await.as_deref(), names(&cache, &joined).await.len()), (Some("Renamed"), 1));
+    assert_eq!(names(&cache, &left).await, ["Torormir"], "it may not know of the move yet");
+    assert!(at_least(Some(last), names(&cache, &left)).await.0.is_empty());
+    tokio::time::sleep_until(heard + Duration::from_millis(1_000)).await;
+    assert!(names(&cache, &left).await.is_empty());
 }
 
 /// A process that was stopped and continued finds an answer that waited for it.

@@ -480,6 +480,7 @@ async fn observe<S>(stage: &S, fleet: &Fleet, troubles: Vec<Trouble<S>>) {
     let until = Instant::now() + Duration::from_secs(hunt);
     loop {
         for trouble in &troubles {
+            eprintln!("at {:?}: {}", table.observer.now(), trouble.name);
             (trouble.begin)(stage);
             tokio::time::sleep(TROUBLE).await;
             (trouble.end)(stage);

@@ -175,6 +175,16 @@ impl Seen {
         })
     }
 
+    /// Whether the change that made this revision is one of what the answer is about. A list that the character had left
+    /// before, by a change of another process, is not touched by it.
+    fn touched(&self, id: &str, revision: u64, said: &Said) -> bool {
+        let Said::List { campaign, .. } = said else { return true };
+        let states = self.states.get(id);
+        let state = |revision| states.and_then(|states| states.get(&revision)).map(|made| &made.state);
+        let is_in = |state: Option<&State>| matches!(state, Some(State::In(of)) if of == campaign);
+        is_in(state(revision)) || is_in(state(revision - 1))
+    }
+
     fn judge(&self, compared: &mut Compared, bound: Duration, answer: &Answer, id: &str, told: Told<'_>) {
         let contradicts =
             |known: &&Known| known.at < answer.asked && !self.fits(id, told, known.revision, answer.answered);
@@ -184,12 +194,17 @@ impl Seen {
         let behind = answer.asked.saturating_sub(first.at);
         compared.behind += 1;
         compared.longest = compared.longest.max(behind);
-        let stale = known
-            .iter()
-            .filter(contradicts)
-            .find(|known| known.witness == Witness::Process(answer.process) || known.at + bound < answer.asked);
+        let stale = known.iter().filter(contradicts).find(|known| {
+            let is_own = known.witness == Witness::Process(answer.process);
+            is_own && self.touched(id, known.revision, &answer.said) || known.at + bound < answer.asked
+        });
         if let Some(stale) = stale {
-            compared.stale.push(format!("{} said {answer:?} about {id}, while {stale:?}", answer.source));
+            let states =
+                self.states.get(id).map(|states| states.range(..=stale.revision).rev().take(4).collect::<Vec<_>>());
+            compared.stale.push(format!(
+                "{} said {answer:?} about {id}, while {stale:?} was known; the last states: {states:?}",
+                answer.source
+            ));
         }
     }
 }
@@ -268,6 +283,35 @@ mod tests {
         answer(&observer, 0, at(12), Said::NoRow { id: "a".into() });
         answer(&observer, 0, at(12), list("two", &[]));
         assert_eq!(observer.compare().stale.len(), 2);
+    }
+
+    #[test]
+    fn a_list_that_another_process_took_a_character_from_may_be_behind_as_long_as_news_take() {
+        let moved_by = |process| {
+            let observer = Observer::new(DELAY);
+            let revisions = [(1, "one", process), (2, "two", process), (3, "two", 0)];
+            for (revision, campaign, process) in revisions {
+                let made = Made { state: State::In(campaign.into()), called: None };
+                observer.learn(
+                    at(10) + DELAY / 10 * revision,
+                    Witness::Process(process),
+                    "a",
+                    u64::from(revision),
+                    made,
+                );
+            }
+            observer
+        };
+        let stale = |process, asked, said| {
+            let observer = moved_by(process);
+            answer(&observer, 0, asked, said);
+            !observer.compare().stale.is_empty()
+        };
+        let just_after = at(10) + DELAY / 2;
+        assert!(!stale(1, just_after, list("one", &[1])), "it has not heard of the move");
+        assert!(stale(0, just_after, list("one", &[1])), "it made the move");
+        assert!(stale(1, just_after, list("two", &[])) && stale(1, just_after, row(1)), "it changed it there");
+        assert!(stale(1, at(12), list("one", &[1])), "the news had time");
     }
 
     #[test]
