@@ -7,7 +7,7 @@ mod tests;
 pub use changes::{changes, sheet};
 
 use crate::{
-    Character, CharacterId, CharacterVersionId, Meta, Revision, Timestamp, Violations, check,
+    Character, CharacterId, CharacterVersionId, Meta, Timestamp, Violations, check,
     document::{ListLimits, check_list},
     json, size,
 };
@@ -70,11 +70,9 @@ pub const MAX_CHANGED_VALUES: usize = 4 * size::MAX_VALUES;
 pub const MAX_REASON: usize = 500;
 
 impl CharacterVersion {
-    /// The version of `after`, which has its future revision, as the successor of `before`. It contains its changes only
-    /// when the state before them may have no version: a character that was imported has none at its first revision.
+    /// The version of `after`, which has its future revision, as the successor of `before`. It leaves out its changes.
     #[must_use]
     pub fn of(before: Option<&Character>, after: Character, reason: impl Into<String>, at: Timestamp) -> Self {
-        let unrecorded = before.filter(|before| before.meta.revision == Revision::FIRST);
         Self {
             id: CharacterVersionId::of(after.id, after.meta.revision),
             character_id: after.id,
@@ -83,7 +81,7 @@ impl CharacterVersion {
             author: None,
             reason: reason.into(),
             label: None,
-            changes: unrecorded.map(|before| changes(before, &after)).unwrap_or_default(),
+            changes: Vec::new(),
             state: after,
             related: Vec::new(),
             meta: Meta::created(at),

@@ -146,8 +146,7 @@ async fn a_version_shows_its_changes_wherever_the_page_begins_and_stores_none_of
         page = part.next.map_or(page.clone(), |next| page.after(next));
     }
     let stored: Vec<CharacterVersion> = world.all().await;
-    // Only the one after the first state of all, which may have no version.
-    assert_eq!(stored.iter().filter(|version| !version.changes.is_empty()).count(), 1);
+    assert!(stored.iter().all(|version| version.changes.is_empty()), "they are computed when they are read");
 }
 
 #[tokio::test]

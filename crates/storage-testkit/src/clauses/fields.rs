@@ -7,7 +7,7 @@ use crate::{
 use character_domain::{
     CampaignEvent, Character, CharacterId, CharacterProgress, CharacterVersion, Document, EventImpact, ExperienceEntry,
     InventoryItem, JournalEntry, JournalEntryId, NpcRelationship, Quest, campaign::MAX_MAGNITUDE,
-    inventory::MAX_QUANTITY, journal::MAX_TAGS, json::MAX_DEPTH, progress::MAX_EXPERIENCE, size::MAX_VALUES,
+    inventory::MAX_QUANTITY, journal::MAX_TAGS, json::MAX_DEPTH, progress::MAX_EXPERIENCE, size::MAX_VALUES, version,
 };
 use character_storage_port::{
     Change, CharacterVersionQuery, ErrorKind, Expect, InventoryItemQuery, MAX_ANSWER_ENVELOPE, PageRequest, StorageExt,
@@ -111,8 +111,11 @@ pub async fn lists_of_any_json_come_back(storage: Arc<dyn StoragePort>) {
 pub async fn a_version_of_a_sheet_of_128_levels_comes_back(storage: Arc<dyn StoragePort>) {
     let before = character();
     let after = Character { data: deep(MAX_DEPTH), ..before.clone() };
-    let there = CharacterVersion::of(Some(&before), after.clone(), "character.updated", at(1));
-    let back = CharacterVersion::of(Some(&after), before, "character.updated", at(2));
+    let successor = |before: &Character, after: &Character, second| CharacterVersion {
+        changes: version::changes(before, after),
+        ..CharacterVersion::of(Some(before), after.clone(), "character.updated", at(second))
+    };
+    let (there, back) = (successor(&before, &after, 1), successor(&after, &before, 2));
     let back = CharacterVersion { id: twin(&back).id, ..back };
     assert!(!there.changes.is_empty() && !back.changes.is_empty());
     comes_back(&storage, there.clone(), "changes").await;

@@ -4,7 +4,7 @@ use crate::{
     kinds::{Sample, held, listed, must_refuse, put, twin, with},
     sample::{at, character},
 };
-use character_domain::{Character, CharacterVersion, Document, Timestamp, json, size::MAX_DOCUMENT};
+use character_domain::{Character, CharacterVersion, Document, Timestamp, json, size::MAX_DOCUMENT, version};
 use character_storage_port::{Change, Entity, ErrorKind, StoragePort, every_kind};
 use proptest::{
     collection::vec,
@@ -202,7 +202,9 @@ pub async fn the_largest_version_comes_back(storage: Arc<dyn StoragePort>) {
     let text = before.data.0.get("text").and_then(Value::as_str).unwrap_or_default().replace('x', "y");
     let after =
         Character { data: Document::from(Map::from_iter([("text".to_owned(), text.into())])), ..before.clone() };
-    let version = CharacterVersion::of(Some(&before), after, "character.updated", at(1));
+    let changes = version::changes(&before, &after);
+    let version =
+        CharacterVersion { changes, ..CharacterVersion::of(Some(&before), after, "character.updated", at(1)) };
     put(&storage, slice::from_ref(&version)).await;
     assert!(held::<CharacterVersion>(&storage, version.id()).await.as_ref() == Some(&version));
     assert!(listed::<CharacterVersion>(&storage, &Default::default()).await == [version]);
