@@ -142,3 +142,89 @@ async fn a_list_that_takes_its_thread_leaves_the_worker_to_others_and_may_be_str
     assert!(list.starts_with("HTTP/1.1 200"), "{list}");
     assert!((0..50).all(|number| list.contains(&format!("{number},"))), "{list}");
 }
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// The head of a request that waits for `100 Continue`, for a body of the worker, of a thread for large ones, and of unknown length.
+fn waiting_heads(path: &str) -> [String; 3] {
+    let framings = ["content-length: 5", "content-length: 100000", "transfer-encoding: chunked"];
+    framings.map(|framing| format!("POST {path} HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n{framing}\r\n\r\n"))
+}
+
+async fn connected(address: SocketAddr, bytes: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    stream
+}
+
+/// The next bytes, as many as these.
+async fn next(stream: &mut TcpStream, expected: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0; expected.len()];
+    timeout(PATIENCE, stream.read_exact(&mut bytes)).await.unwrap().unwrap();
+    bytes
+}
+
+/// What arrives until the end of a head.
+async fn answer_head(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    while !text.ends_with(b"\r\n\r\n") {
+        text.extend(next(stream, b"-").await);
+    }
+    String::from_utf8(text).unwrap()
+}
+
+/// A server that refuses `/refused` as soon as it is released, and answers `/read` with the length of the body.
+fn refusing_or_reading(released: &Arc<Notify>) -> SocketAddr {
+    let released = Arc::clone(released);
+    serve(move || {
+        let released = Arc::clone(&released);
+        let refused = move |payload: web::Payload| {
+            let released = Arc::clone(&released);
+            async move {
+                released.notified().await;
+                drop(payload);
+                HttpResponse::Unauthorized().body("refused")
+            }
+        };
+        let read = |body: web::Bytes| async move { HttpResponse::Ok().body(format!("{:06}", body.len())) };
+        let application = App::new().app_data(web::PayloadConfig::new(1 << 20));
+        application.route("/refused", web::post().to(refused)).route("/read", web::post().to(read))
+    })
+}
+
+#[tokio::test]
+async fn a_client_that_waits_to_send_a_body_gets_a_refusal_in_place_of_100_continue() {
+    let released = Arc::new(Notify::new());
+    let address = refusing_or_reading(&released);
+    for path in ["/missing", "/refused"] {
+        for head in waiting_heads(path) {
+            let mut stream = connected(address, head.as_bytes()).await;
+            released.notify_one();
+            let answer = answer_head(&mut stream).await;
+            let status = if path == "/missing" { "HTTP/1.1 404" } else { "HTTP/1.1 401" };
+            assert!(answer.starts_with(status), "{head}: {answer}");
+            assert!(answer.contains("connection: close\r\n"), "the rest may be a body or a request: {head}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_waits_to_send_a_body_gets_100_continue_when_the_body_is_read() {
+    let address = refusing_or_reading(&Arc::default());
+    let chunks = format!("186a0\r\n{}\r\n0\r\n\r\n", "x".repeat(100_000));
+    let bodies = [("x".repeat(5), "000005"), ("x".repeat(100_000), "100000"), (chunks, "100000")];
+    for (head, (body, length)) in waiting_heads("/read").into_iter().zip(bodies) {
+        // The first one waits behind the answer to another request.
+        let mut stream = connected(address, format!("GET /missing HTTP/1.1\r\nhost: x\r\n\r\n{head}").as_bytes()).await;
+        let other = answer_head(&mut stream).await;
+        assert!(other.starts_with("HTTP/1.1 404") && other.contains("content-length: 0\r\n"), "{other}");
+        for _ in 0..2 {
+            assert_eq!(next(&mut stream, CONTINUE).await, CONTINUE, "{head}");
+            stream.write_all(body.as_bytes()).await.unwrap();
+            let answer = answer_head(&mut stream).await;
+            assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("connection: close"), "{head}: {answer}");
+            assert_eq!(next(&mut stream, length.as_bytes()).await, length.as_bytes(), "{head}");
+            stream.write_all(head.as_bytes()).await.unwrap();
+        }
+    }
+}
