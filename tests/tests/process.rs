@@ -3,6 +3,8 @@
 
 #[path = "process/deadline.rs"]
 mod deadline;
+#[path = "process/heads.rs"]
+mod heads;
 #[path = "process/log_lines.rs"]
 mod log_lines;
 #[path = "process/renewal.rs"]

@@ -57,8 +57,7 @@ pub(crate) async fn read(
     limits: &ApiLimits,
 ) -> Result<Bytes, Problem> {
     let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or("unreadable"));
-    if request.headers().get_all(CONTENT_TYPE).count() > 1
-        || header(CONTENT_TYPE).is_some_and(|value| !acceptable(media, value))
+    if header(CONTENT_TYPE).is_some_and(|value| !acceptable(media, value))
         || header(CONTENT_ENCODING).is_some_and(|value| !value.eq_ignore_ascii_case("identity"))
     {
         return Err(media.refusal());

@@ -130,7 +130,7 @@ pub fn configure_for(
         let mut endpoints = Endpoints::default().refusing_parameters_of(openapi::parameterless, |request| {
             Problem::from(QueryParameters::among(&[], request.query_string()).into_problem()).error_response()
         });
-        endpoints = endpoints.refusing_bodies_of(openapi::bodiless, |_| {
+        endpoints = endpoints.refusing_bodies_of(openapi::bodiless, api.limits.body_timeout, |_| {
             Problem::field("body", "must be absent: the operation takes none").error_response()
         });
         endpoints = endpoints.with_deprecations(deprecated::DEPRECATIONS).counted_in(api.http_metrics.clone());

@@ -2,7 +2,7 @@
 
 use super::{
     Endpoint, Operations, UsedBy,
-    routing::{Answering, Place, Refusing, Routing, placeholders},
+    routing::{Answering, Place, Refusing, RefusingBodies, Routing, placeholders},
 };
 use crate::{Cors, Deprecations, HttpMetrics, Problem};
 use actix_web::{
@@ -11,6 +11,7 @@ use actix_web::{
     web,
 };
 use futures_util::future::{LocalBoxFuture, OptionFuture};
+use std::time::Duration;
 
 /// How a service answers what none of its endpoints takes. The default is a [`Problem`] for each.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,7 @@ pub struct Endpoints {
     refusals: Refusals,
     cors: Option<Cors>,
     parameterless: Option<(Known, Refuse)>,
-    bodiless: Option<(Known, Refuse)>,
+    bodiless: Option<RefusingBodies>,
     deprecations: Deprecations,
     metrics: Option<HttpMetrics>,
 }
@@ -49,7 +50,7 @@ pub struct Endpoints {
 pub(super) type Known = fn() -> &'static Operations;
 
 /// Answers a request with a part that its operation does not have.
-type Refuse = fn(&HttpRequest) -> HttpResponse;
+pub(super) type Refuse = fn(&HttpRequest) -> HttpResponse;
 
 impl Endpoints {
     /// Answers with these refusals what none of the endpoints takes.
@@ -67,10 +68,11 @@ impl Endpoints {
     }
 
     /// Answers a body that is sent to these operations with `refuse`, before their handlers see the request. The operations are
-    /// asked for by the first request that has a body.
+    /// asked for by the first request that has a body. Whether a body of unknown length is empty, which is the same as none, must
+    /// be known within `timeout`.
     #[must_use]
-    pub fn refusing_bodies_of(self, bodiless: fn() -> &'static Operations, refuse: Refuse) -> Self {
-        Self { bodiless: Some((bodiless, refuse)), ..self }
+    pub fn refusing_bodies_of(self, bodiless: fn() -> &'static Operations, timeout: Duration, refuse: Refuse) -> Self {
+        Self { bodiless: Some(RefusingBodies { operations: bodiless, timeout, refuse }), ..self }
     }
 
     pub(super) fn add(&mut self, endpoint: Endpoint) {
@@ -112,7 +114,7 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
 
     fn new_service(&self, (): ()) -> Self::Future {
         let nowhere = always(self.refusals.no_such_path).new_service(());
-        let (parameters, body) = (refusing(self.parameterless), refusing(self.bodiless));
+        let (parameters, body) = (refusing(self.parameterless), self.bodiless);
         if let Some(metrics) = &self.metrics {
             for endpoint in &self.endpoints {
                 endpoint.methods.iter().for_each(|(method, _)| metrics.expect(method, endpoint.path));
@@ -147,7 +149,6 @@ impl ServiceFactory<ServiceRequest> for Endpoints {
                     .map_err(|conflict| tracing::error!(path, %conflict, "a path cannot be served"))?;
             }
             let parameters = OptionFuture::from(parameters).await.transpose()?;
-            let body = OptionFuture::from(body).await.transpose()?;
             Ok(Routing { places, nowhere: nowhere.await?, parameters, body, cors, deprecations })
         })
     }

@@ -1,7 +1,10 @@
 //! Finds the handler of a request by its path and method.
 
-use super::{UsedBy, endpoints::Known};
-use crate::{Cors, Deprecations, middleware};
+use super::{
+    UsedBy,
+    endpoints::{Known, Refuse},
+};
+use crate::{BodyLimits, Cors, Deprecations, middleware, read_body};
 use actix_web::{
     Error, Route,
     dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, always_ready},
@@ -9,8 +12,9 @@ use actix_web::{
         Method,
         header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING},
     },
+    web,
 };
-use std::{cell::OnceCell, fmt};
+use std::{cell::OnceCell, fmt, rc::Rc, time::Duration};
 
 /// The names between braces.
 pub(super) fn placeholders(path: &'static str) -> Vec<&'static str> {
@@ -38,7 +42,7 @@ pub(super) struct Place {
 /// One method of a path.
 pub(super) struct Answering {
     method: Method,
-    handling: Handling,
+    handling: Rc<Handling>,
     /// Whether a query parameter of it is refused, once a request has had one.
     refuses_parameters: OnceCell<bool>,
     /// The same of a body.
@@ -47,7 +51,7 @@ pub(super) struct Answering {
 
 impl Answering {
     pub(super) fn by(method: Method, handling: Handling) -> Self {
-        Self { method, handling, refuses_parameters: OnceCell::new(), refuses_body: OnceCell::new() }
+        Self { method, handling: Rc::new(handling), refuses_parameters: OnceCell::new(), refuses_body: OnceCell::new() }
     }
 }
 
@@ -58,9 +62,26 @@ pub(super) struct Refusing {
     pub(super) refusal: Handling,
 }
 
-impl Refusing {
-    fn concerns(&self, place: &Place, answering: &Answering) -> bool {
-        (self.operations)().contain(place.path, &answering.method)
+/// Refuses the bodies of operations that take none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RefusingBodies {
+    pub(super) operations: Known,
+    /// How long a body of unknown length may take to show whether it is empty.
+    pub(super) timeout: Duration,
+    pub(super) refuse: Refuse,
+}
+
+impl RefusingBodies {
+    /// The answer of the handler to a request whose body turns out to be empty.
+    async fn answer(self, mut request: ServiceRequest, handling: Rc<Handling>) -> Result<ServiceResponse, Error> {
+        let payload = request.extract::<web::Payload>().await?;
+        let none = BodyLimits { bytes: 0, timeout: self.timeout, rate: 1 };
+        // One that is late or breaks off was to be a body.
+        if read_body(request.headers(), payload, none).await.is_ok() {
+            return handling.call(request).await;
+        }
+        let refusal = (self.refuse)(request.request());
+        Ok(request.into_response(refusal))
     }
 }
 
@@ -70,7 +91,7 @@ pub struct Routing {
     pub(super) nowhere: Handling,
     pub(super) cors: Option<Cors>,
     pub(super) parameters: Option<Refusing>,
-    pub(super) body: Option<Refusing>,
+    pub(super) body: Option<RefusingBodies>,
     pub(super) deprecations: Deprecations,
 }
 
@@ -108,17 +129,18 @@ impl Service<ServiceRequest> for Routing {
         let deprecations = self.deprecations;
         let used = deprecations.used(place.path, request.method(), request.query_string());
         let has_parameters = !request.query_string().is_empty();
+        let is_among = |known: Known| known().contain(place.path, &answering.method);
         let parameters = self.parameters.as_ref().filter(|refusing| {
-            has_parameters && *answering.refuses_parameters.get_or_init(|| refusing.concerns(place, answering))
+            has_parameters && *answering.refuses_parameters.get_or_init(|| is_among(refusing.operations))
         });
-        let body = || {
-            self.body.as_ref().filter(|refusing| {
-                has_body(request.headers())
-                    && *answering.refuses_body.get_or_init(|| refusing.concerns(place, answering))
-            })
+        let body = self.body.filter(|refusing| {
+            may_have_body(request.headers()) && *answering.refuses_body.get_or_init(|| is_among(refusing.operations))
+        });
+        let answering: Self::Future = match (parameters, body) {
+            (Some(refusing), _) => refusing.refusal.call(request),
+            (None, Some(refusing)) => Box::pin(refusing.answer(request, Rc::clone(&answering.handling))),
+            (None, None) => answering.handling.call(request),
         };
-        let refusing = parameters.or_else(body);
-        let answering = refusing.map_or(&answering.handling, |refusing| &refusing.refusal).call(request);
         if used.is_empty() {
             return answering;
         }
@@ -130,8 +152,8 @@ impl Service<ServiceRequest> for Routing {
     }
 }
 
-/// Whether a request with these headers has a body that is not empty.
-fn has_body(headers: &HeaderMap) -> bool {
+/// Whether a request with these headers may have a body that is not empty. Only a body that comes in chunks shows it by itself.
+fn may_have_body(headers: &HeaderMap) -> bool {
     let announced =
         headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes().iter().any(|digit| *digit != b'0'));
     announced || headers.contains_key(TRANSFER_ENCODING)

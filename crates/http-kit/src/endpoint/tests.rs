@@ -1,12 +1,22 @@
 //! Which handler receives a request.
 
-use super::{Endpoint, Endpoints, Refusals};
+use super::{Endpoint, Endpoints, Operations, Refusals};
 use actix_web::{
     App, HttpRequest, HttpResponse,
-    dev::ServiceFactory,
-    http::{Method, StatusCode, header::ALLOW},
+    dev::{Payload, ServiceFactory},
+    error::PayloadError,
+    http::{
+        Method, StatusCode,
+        header::{ALLOW, TRANSFER_ENCODING},
+    },
     test,
 };
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use std::{pin::Pin, sync::LazyLock, time::Duration};
+use utoipa::openapi::{HttpMethod, OpenApiBuilder, PathItem, PathsBuilder, path::Operation};
+
+type Parts = Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>>;
 
 /// Answers with the placeholders of the path that was taken.
 fn telling(what: &'static str) -> impl Fn(HttpRequest) -> std::future::Ready<HttpResponse> + Clone {
@@ -95,6 +105,38 @@ async fn a_service_may_refuse_paths_and_methods_in_its_own_way() {
     for (path, expected) in [("/nowhere", "none /nowhere"), ("/heroes/bulk", "only POST")] {
         let answer = test::call_service(&service, test::TestRequest::get().uri(path).to_request()).await;
         assert_eq!(test::read_body(answer).await, expected);
+    }
+}
+
+/// The only operation of `endpoints` that takes no body.
+fn bodiless() -> &'static Operations {
+    static FOUND: LazyLock<Operations> = LazyLock::new(|| {
+        let operation = PathItem::new(HttpMethod::Delete, Operation::default());
+        let paths = PathsBuilder::new().path("/heroes/{id}", operation).build();
+        Operations::without_body(&OpenApiBuilder::new().paths(paths).build())
+    });
+    &FOUND
+}
+
+#[actix_web::test]
+async fn a_body_in_chunks_is_none_when_it_ends_empty_and_refused_when_it_does_not_within_its_time() {
+    tokio::time::pause();
+    let refuse = |_: &HttpRequest| HttpResponse::UnprocessableEntity().finish();
+    let endpoints = endpoints().refusing_bodies_of(bodiless, Duration::from_secs(10), refuse);
+    let service = test::init_service(App::new().default_service(endpoints)).await;
+    let (full, broken) = (Ok(Bytes::from_static(b"{}")), Err(PayloadError::Incomplete(None)));
+    let parts: [(Parts, StatusCode); 4] = [
+        (Box::pin(stream::empty()), StatusCode::OK),
+        (Box::pin(stream::iter([full]).chain(stream::pending())), StatusCode::UNPROCESSABLE_ENTITY),
+        (Box::pin(stream::iter([broken])), StatusCode::UNPROCESSABLE_ENTITY),
+        (Box::pin(stream::pending()), StatusCode::UNPROCESSABLE_ENTITY),
+    ];
+    for (number, (parts, expected)) in parts.into_iter().enumerate() {
+        let request = test::TestRequest::delete().uri("/heroes/7").insert_header((TRANSFER_ENCODING, "chunked"));
+        let mut request = request.to_request();
+        *request.payload() = Payload::from(parts);
+        let answer = test::call_service(&service, request).await;
+        assert_eq!(answer.status(), expected, "body {number}");
     }
 }
 

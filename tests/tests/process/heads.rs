@@ -1,0 +1,102 @@
+//! What the head of a request says of its body is read in the same way by every service.
+
+use super::{PATIENCE, TOKEN, both};
+use character_tests::Service;
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
+/// A service of each kind, with a path that takes a body and the media type of that body.
+fn services() -> Vec<(Service, &'static str, &'static str)> {
+    let [character, storage] = both();
+    let hub = Service::message_hub().env("MESSAGE_HUB_TOKEN", TOKEN);
+    vec![
+        (character.start(), "/api/v2/characters", "application/json"),
+        (storage.start(), "/storage/v1/transactions", "application/json"),
+        (hub.start(), "/v1/events", "application/cloudevents-batch+json"),
+    ]
+}
+
+/// A connection that has sent a request with these lines of its head and this body.
+fn sent(service: &Service, request: &str, lines: &[&str], body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(service.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    stream.write_all(format!("{request} HTTP/1.1\r\nhost: localhost\r\n{lines}\r\n{body}").as_bytes()).unwrap();
+    stream
+}
+
+/// What arrives until the end of a head.
+fn head(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    while !text.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        text.extend(byte);
+    }
+    String::from_utf8(text).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_with_two_media_types_is_refused_by_every_service() {
+    let token = format!("authorization: Bearer {TOKEN}");
+    for (service, path, media_type) in services() {
+        let right = format!("content-type: {media_type}");
+        for types in [[&*right, &*right], [&*right, "content-type: text/plain"], ["content-type: text/plain", &*right]]
+        {
+            let lines = [types[0], types[1], &*token, "content-length: 2", "connection: close"];
+            let mut answer = String::new();
+            sent(&service, &format!("POST {path}"), &lines, "[]").read_to_string(&mut answer).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 415"), "{path}: {types:?}: {answer}");
+            assert!(answer.contains("\"code\":\"unsupported-media-type\""), "{path}: {types:?}: {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_that_is_certain_comes_in_place_of_100_continue() {
+    let token = format!("authorization: Bearer {TOKEN}");
+    let large = format!("content-length: {}", u64::MAX / 2);
+    for (service, path, media_type) in services() {
+        let right = format!("content-type: {media_type}");
+        let path = format!("POST {path}");
+        let mut refused = vec![
+            ("413", path.as_str(), vec![&*right, &*token, &*large]),
+            ("415", &path, vec!["content-type: text/plain", &token, "content-length: 2"]),
+            ("415", &path, vec!["content-type: text/plain", &token, "transfer-encoding: chunked"]),
+            ("404", "POST /nowhere", vec![&right, "content-length: 2"]),
+        ];
+        if !path.contains("/api/") {
+            refused.push(("401", &path, vec![&right, "content-length: 2"]));
+            refused.push(("401", &path, vec![&right, "transfer-encoding: chunked"]));
+        }
+        for (status, request, lines) in refused {
+            let lines = [&lines[..], &["expect: 100-continue"]].concat();
+            let answer = head(&mut sent(&service, request, &lines, ""));
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{request} {lines:?}: {answer}");
+            assert!(answer.contains("connection: close\r\n"), "{request} {lines:?}: {answer}");
+        }
+        // Any other body is asked for.
+        let lines = [&*right, &*token, "content-length: 2", "expect: 100-continue"];
+        let mut stream = sent(&service, &path, &lines, "");
+        assert_eq!(head(&mut stream), "HTTP/1.1 100 Continue\r\n\r\n", "{path}");
+        stream.write_all(b"[]").unwrap();
+        let answer = head(&mut stream);
+        assert!(!answer.contains("connection: close\r\n"), "{path}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_answer_to_head_of_the_stream_is_its_head_and_leaves_the_connection_to_other_requests() {
+    let service = Service::character().start();
+    let stream = format!("/api/v2/stream?character={}", uuid::Uuid::now_v7());
+    let mut connection = sent(&service, &format!("HEAD {stream}"), &[], "");
+    let answer = head(&mut connection);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("content-type: text/event-stream\r\n"), "{answer}");
+    connection.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut metrics = String::new();
+    connection.read_to_string(&mut metrics).unwrap();
+    assert!(metrics.starts_with("HTTP/1.1 200") && metrics.contains("\nlive_streams 0\n"), "{metrics:.500}");
+}
