@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 pub struct ItemRestored {
     /// The item after the restore.
     pub item: InventoryItem,
-    /// The rules that took it out of its container, or ended its attunement. Empty for a full restore.
+    /// The rules that took it out of its container, unequipped it, or ended its attunement. Empty for a full restore.
     pub loosened: Vec<Refusal>,
 }
 
@@ -118,15 +118,8 @@ impl InventoryRepository {
     /// # Errors
     /// As [`patch`](Self::patch); `Refused` by `nothing-there` when its quantity is 0.
     pub async fn equip(&self, of: CharacterId, id: InventoryItemId, request: &RequestContext) -> Result<InventoryItem> {
-        self.change(ItemOperation::Equipped, of, id, request, |item| {
-            if item.quantity == 0 {
-                return Err(
-                    Refusal::new("nothing-there", "the quantity of the item is 0; it must be at least 1").into()
-                );
-            }
-            Ok(InventoryItem { equipped: true, container: None, ..item.clone() })
-        })
-        .await
+        let worn = |item: &InventoryItem| Ok(InventoryItem { equipped: true, container: None, ..item.clone() });
+        self.change(ItemOperation::Equipped, of, id, request, worn).await
     }
 
     /// Unequips an item.
@@ -210,7 +203,7 @@ impl InventoryRepository {
             .await
     }
 
-    /// Restores a soft-deleted item: in its container and with its attunement where the rules still allow that,
+    /// Restores a soft-deleted item: in its container, equipped and with its attunement where the rules still allow that,
     /// otherwise without. One that is live is returned unchanged.
     ///
     /// # Errors

@@ -45,11 +45,12 @@ pub struct ItemRestoredBody {
     /// The item after the restore.
     #[serde(flatten)]
     pub item: InventoryItemBody,
-    /// The rules that prevented a full restore: the item was taken out of its container, or its attunement was ended.
+    /// The rules that prevented a full restore: the item was taken out of its container or unequipped, or its attunement
+    /// was ended.
     pub loosened: Vec<LoosenedBody>,
 }
 
-/// A rule that took a restored item out of its container or ended its attunement.
+/// A rule that took a restored item out of its container, unequipped it or ended its attunement.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LoosenedBody {
     /// The rule: `no-such-container`, `container-full`, `too-many-attuned`, ….
@@ -58,7 +59,7 @@ pub struct LoosenedBody {
     pub detail: String,
 }
 
-/// Restores a soft-deleted item, in its container and with its attunement where the rules still allow that; otherwise
+/// Restores a soft-deleted item, in its container, equipped and with its attunement where the rules still allow that; otherwise
 /// the response names the rules. One that is live is returned unchanged.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/inventory/{item}/restore", tag = "inventory", operation_id = "restoreInventoryItem",
@@ -80,7 +81,7 @@ pub(crate) async fn restore(api: Data<Api>, request: HttpRequest) -> Answer {
 
 act!(
     /// Equips an item: the character wears or holds it, and it leaves its container. Conflict (409):
-    /// `nothing-there` (its quantity is 0).
+    /// `nothing-there` (its quantity is 0, and it is not equipped yet).
     equip, "/api/v2/characters/{id}/inventory/{item}/equip", "equipInventoryItem"
 );
 act!(

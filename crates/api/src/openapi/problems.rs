@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// The rules that a change of any item may break.
-pub(super) const INVENTORY_RULES: [&str; 9] = [
+pub(super) const INVENTORY_RULES: [&str; 10] = [
     "attunement-not-required",
     "container-cycle",
     "container-full",
@@ -19,6 +19,7 @@ pub(super) const INVENTORY_RULES: [&str; 9] = [
     "equipped-in-container",
     "no-such-container",
     "not-a-container",
+    "nothing-there",
     "too-many-attuned",
     "weight-not-exact",
 ];
@@ -68,7 +69,7 @@ impl Operation<'_> {
         if !self.path.contains('{') {
             codes.retain(|code| *code != "not-found");
         }
-        if !self.has_parameter("If-Match") {
+        if self.is_change() && !self.has_parameter("If-Match") {
             codes.retain(|code| *code != "precondition-failed");
         }
         codes.into_iter().filter_map(ProblemKind::of).map(|kind| (kind.status, kind.code)).collect()

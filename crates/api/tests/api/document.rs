@@ -150,7 +150,7 @@ fn requests_refuse_unknown_members_and_state_their_limits_words_and_defaults() {
     assert_eq!(schema("Transition")["enum"], json!(["theme_reset", "adapt_new", "keep_current"]));
     let codes: Vec<_> = PROBLEMS.iter().map(|kind| kind.code).collect();
     assert_eq!(schema("Problem")["properties"]["code"]["enum"], json!(codes));
-    assert_eq!(schema("Loosened")["properties"]["code"]["enum"].as_array().unwrap().len(), 9);
+    assert_eq!(schema("Loosened")["properties"]["code"]["enum"].as_array().unwrap().len(), 10);
     assert_eq!(property("NewQuest", "status")["default"], "active");
     for (name, field) in [("Character", "data"), ("CampaignEvent", "event_data"), ("NewCharacter", "data")] {
         assert_eq!(property(name, field)["additionalProperties"], true, "{name}.{field}");

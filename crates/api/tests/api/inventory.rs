@@ -50,6 +50,34 @@ async fn an_item_is_made_with_its_defaults_looked_at_and_not_sent_twice() {
 }
 
 #[actix_web::test]
+async fn an_item_of_no_pieces_is_equipped_in_no_way_and_the_last_piece_of_an_equipped_one_may_be_used_up() {
+    let (client, inventory) = owner().await;
+    let arrow = has(&client, &inventory, &json!({ "name": "Arrow", "quantity": 0 })).await;
+    let arrow = of(&inventory, &arrow);
+    let worn = json!({ "name": "Arrow", "quantity": 0, "equipped": true });
+    client.send("POST", &format!("{arrow}/equip"), &[], None).await.is_problem(409, "nothing-there");
+    client.json("PATCH", &arrow, &[], &json!({ "equipped": true })).await.is_problem(409, "nothing-there");
+    client.json("POST", &inventory, &[], &worn).await.is_problem(409, "nothing-there");
+    let bulk = format!("{inventory}/bulk");
+    let refused = client.json("POST", &bulk, &[], &json!({ "items": [worn] })).await.is_invalid(&["items[0]"]);
+    assert!(refused["errors"][0]["reason"].as_str().unwrap().starts_with("nothing-there: "), "{refused}");
+
+    let torch = has(&client, &inventory, &json!({ "name": "Torch", "equipped": true })).await;
+    let torch = of(&inventory, &torch);
+    let used_up = client.json("PATCH", &torch, &[], &json!({ "quantity": 0 })).await;
+    assert_eq!((used_up.status, &used_up.json()["equipped"]), (200, &json!(true)), "{}", used_up.text);
+    for answer in [
+        client.send("POST", &format!("{torch}/equip"), &[], None).await,
+        client.json("PATCH", &torch, &[], &json!({ "equipped": true })).await,
+    ] {
+        assert_eq!((answer.status, answer.header("etag")), (200, used_up.header("etag")), "{}", answer.text);
+    }
+    assert_eq!(client.send("DELETE", &torch, &[], None).await.status, 204);
+    let restored = client.send("POST", &format!("{torch}/restore"), &[], None).await.json();
+    assert_eq!((&restored["equipped"], &restored["loosened"][0]["code"]), (&json!(false), &json!("nothing-there")));
+}
+
+#[actix_web::test]
 async fn every_field_at_fault_is_named() {
     let (client, inventory) = owner().await;
     let body = json!({ "quantity": -1, "equipped": "yes", "attunement": "loose", "container": "bag", "root_id": null,

@@ -45,8 +45,8 @@ impl Held {
 pub struct Restored {
     /// The item after the restore.
     pub item: InventoryItem,
-    /// The rules that prevented a full restore: first those that took it out of its container, then those that ended
-    /// its attunement. Empty for a full restore.
+    /// The rules that prevented a full restore: those that took it out of its container, unequipped it or ended its
+    /// attunement. Empty for a full restore.
     pub loosened: Vec<Refusal>,
 }
 
@@ -116,7 +116,7 @@ impl Inventory {
         Ok(moved)
     }
 
-    /// Restores a soft-deleted item: in its container and with its attunement where the rules still allow that,
+    /// Restores a soft-deleted item: in its container, equipped and with its attunement where the rules still allow that,
     /// otherwise in no container and not equipped, or not attuned.
     ///
     /// # Errors
@@ -129,6 +129,7 @@ impl Inventory {
                 rules::ATTUNEMENT_NOT_REQUIRED | rules::TOO_MANY_ATTUNED if item.attunement.counts() => {
                     item.attunement = Attunement::None;
                 }
+                rules::NOTHING_THERE if item.equipped => item.equipped = false,
                 _ if item.container.is_some() => (item.container, item.equipped) = (None, false),
                 _ => return Err(refusal),
             }

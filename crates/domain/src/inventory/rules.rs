@@ -14,6 +14,7 @@ pub(super) const CONTAINER_FULL: &str = "container-full";
 pub(super) const EQUIPPED_IN_CONTAINER: &str = "equipped-in-container";
 pub(super) const NO_SUCH_CONTAINER: &str = "no-such-container";
 pub(super) const NOT_A_CONTAINER: &str = "not-a-container";
+pub(super) const NOTHING_THERE: &str = "nothing-there";
 pub(super) const TOO_MANY_ATTUNED: &str = "too-many-attuned";
 pub(super) const WEIGHT_NOT_EXACT: &str = "weight-not-exact";
 
@@ -62,6 +63,11 @@ impl Change<'_> {
         let newly_attuned = item.attunement.counts() && !before.is_some_and(|before| before.item.attunement.counts());
         if newly_attuned && self.after.held().filter(|held| held.item.attunement.counts()).count() > MAX_ATTUNED {
             return Err(too_many_attuned());
+        }
+        // The last piece of what is equipped may be used up.
+        let newly_equipped = item.equipped && !before.is_some_and(|before| before.item.equipped);
+        if newly_equipped && item.quantity == 0 {
+            return Err(Refusal::new(NOTHING_THERE, "the quantity of the item is 0; it must be at least 1"));
         }
         let was_container = before.is_some_and(Held::is_container);
         let holds_something = || self.after.held().any(|inner| inner.item.container == Some(item.id));

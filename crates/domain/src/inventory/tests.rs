@@ -202,6 +202,20 @@ fn deleting_a_magical_container_does_not_overfill_what_it_lies_in() {
 }
 
 #[test]
+fn only_an_item_that_is_there_becomes_equipped_and_its_last_piece_may_be_used_up() {
+    let of = CharacterId::new();
+    let torches = InventoryItem { equipped: true, ..item(of, "torch", json!({})) };
+    let used_up = InventoryItem { quantity: 0, ..torches.clone() };
+    let mut inventory = Inventory::default();
+    assert_eq!(rule(inventory.put(used_up.clone())), "nothing-there");
+    assert_eq!(rule(inventory.put(torches)), "");
+    assert_eq!(rule(inventory.put(used_up.clone())), "");
+    assert_eq!(rule(inventory.put(InventoryItem { name: "burnt torch".to_owned(), ..used_up.clone() })), "");
+    assert_eq!(rule(inventory.put(InventoryItem { equipped: false, ..used_up.clone() })), "");
+    assert_eq!(rule(inventory.put(used_up)), "nothing-there");
+}
+
+#[test]
 fn several_items_are_judged_on_what_they_come_to_together() {
     let of = CharacterId::new();
     let small = bag(of, json!(5));
@@ -234,6 +248,10 @@ fn an_item_comes_back_where_the_rules_still_allow_it_and_loose_where_not() {
     assert_eq!(back(&mut Inventory::default(), &stone), (loose.clone(), vec!["no-such-container".to_owned()]));
     let no_bag = InventoryItem { data: Document::default(), ..chest };
     assert_eq!(back(&mut Inventory::new([no_bag]), &stone), (loose, vec!["not-a-container".to_owned()]));
+
+    let used_up = InventoryItem { quantity: 0, equipped: true, ..item(of, "torch", json!({})) };
+    let put_down = InventoryItem { equipped: false, ..used_up.clone() };
+    assert_eq!(back(&mut Inventory::default(), &used_up), (put_down, vec!["nothing-there".to_owned()]));
 
     let attuned = |container| InventoryItem {
         attunement: Attunement::Attuned,
