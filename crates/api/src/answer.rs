@@ -189,6 +189,7 @@ fn list(
     if let Some(links) = query::page_links(request.path(), request.query_string(), next) {
         response.insert_header((LINK, links));
     }
+    condition::of_untagged(request.headers())?;
     response.insert_header((ETAG, format!("W/\"{tag}\"")));
     let known = condition::knows(request.headers(), tag)?;
     Ok(known.then(|| response.status(StatusCode::NOT_MODIFIED).finish()))

@@ -32,6 +32,15 @@ pub(crate) fn of_read(headers: &HeaderMap) -> Result<Condition, Problem> {
     })
 }
 
+/// Whether the read of a list, or of what else has no strong entity tag, may be answered: of such a thing only `If-Match: *`
+/// holds (RFC 9110, section 13.1.1).
+pub(crate) fn of_untagged(headers: &HeaderMap) -> Result<(), Problem> {
+    match tags(headers, IF_MATCH, "If-Match")? {
+        None | Some(Tags::Any) => Ok(()),
+        Some(Tags::Listed(_)) => Err(Problem::no_strong_tag()),
+    }
+}
+
 /// Whether a client that sent these headers has the row at this revision already.
 pub(crate) fn is_known(headers: &HeaderMap, actual: Revision) -> Result<bool, Problem> {
     has_one(headers, |tag| tag.revision() == Some(actual))

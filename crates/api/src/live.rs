@@ -3,7 +3,10 @@
 use crate::{Api, Problem, answer::Answer, fields};
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CACHE_CONTROL, HeaderName},
+    http::{
+        Method,
+        header::{CACHE_CONTROL, HeaderName},
+    },
     web::{Bytes, Data},
 };
 use character_domain::{CampaignId, CharacterId, Violations};
@@ -26,8 +29,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 pub(crate) fn register(endpoints: &mut Endpoints) {
-    // A stream without a body is of no use.
-    Endpoint::at(PATH).get_alone(updates).register(endpoints);
+    Endpoint::at(PATH).get(updates).register(endpoints);
 }
 
 /// Streams the changes of characters and campaigns as server-sent events, until the client or the service ends it.
@@ -53,9 +55,12 @@ pub(crate) async fn updates(api: Data<Api>, request: HttpRequest) -> Answer {
     let interest = interest(request.query_string())?;
     let resume = last_event_id(&request)?;
     let opened = api.live.open(interest, resume).await.map_err(RepositoryError::Storage)?;
-    let body = stream::unfold(opened, |mut opened| async move {
+    // The answer to `HEAD` says that a stream would open, and has no body that would ever end one.
+    let opened = (*request.method() != Method::HEAD).then_some(opened);
+    let body = stream::unfold(opened, |opened| async move {
+        let mut opened = opened?;
         let item = opened.next().await?;
-        Some((Ok::<_, Infallible>(event(&item)), opened))
+        Some((Ok::<_, Infallible>(event(&item)), Some(opened)))
     });
     Ok(HttpResponse::Ok()
         .content_type(EVENT_STREAM)

@@ -162,12 +162,23 @@ impl Problem {
     }
 
     fn precondition_failed(expected: &[Revision], actual: Revision) -> Self {
-        let title = "The current revision is not the one that the request demands";
         Self {
             expected_revisions: expected.iter().map(|revision| revision.0).collect(),
             actual_revision: Some(actual.0),
-            ..Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", title)
+            ..Self::unmet_precondition()
         }
+    }
+
+    /// `If-Match` names entity tags, and what is read has no strong one.
+    pub(crate) fn no_strong_tag() -> Self {
+        Self::unmet_precondition().with_detail(
+            "what is read has no strong entity tag, and If-Match never matches a weak one; send If-None-Match to read it only when it changed",
+        )
+    }
+
+    fn unmet_precondition() -> Self {
+        let title = "The current revision is not the one that the request demands";
+        Self::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", title)
     }
 
     fn unavailable(code: &'static str, title: &'static str, seconds: u64) -> Self {

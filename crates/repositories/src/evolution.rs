@@ -19,7 +19,9 @@ pub use tree::VersionNode;
 
 use crate::{ListRequest, Listed, RepositoryError, RequestContext, Result, StorageContext, rows::Under};
 use character_domain::{Character, CharacterId, CharacterVersion, CharacterVersionId, Timestamp};
-use character_storage_port::{CharacterVersionQuery, Cursor, Deleted, EntityKind, Limit, PageRequest, Read, Store};
+use character_storage_port::{
+    CharacterVersionQuery, Cursor, Deleted, EntityKind, Limit, PageRequest, Read, StorageExt as _, Store,
+};
 use uuid::Uuid;
 
 /// The use cases of versions. Cheap to clone.
@@ -67,13 +69,43 @@ impl EvolutionRepository {
         deleted: Deleted,
         request: &RequestContext,
     ) -> Result<Read<CharacterVersion>> {
-        self.context.exists(of, deleted).await?;
-        let mut read: Read<CharacterVersion> = self.context.get(id, request).await?;
-        if read.value.character_id != of {
-            return Err(RepositoryError::NotFound(EntityKind::CharacterVersion));
-        }
+        let mut read = self.find_version(of, id, deleted).await?;
+        request.condition.judge(read.value.meta.revision)?;
         self.add_changes(std::slice::from_mut(&mut read.value)).await?;
         Ok(read)
+    }
+
+    /// The state of the character in a version. The condition of the request is about the revision that the character had then.
+    ///
+    /// # Errors
+    /// As [`version`](Self::version).
+    #[tracing::instrument(name = "evolution.state", level = "debug", skip_all)]
+    pub async fn state(
+        &self,
+        of: CharacterId,
+        id: CharacterVersionId,
+        deleted: Deleted,
+        request: &RequestContext,
+    ) -> Result<Read<Character>> {
+        let state = self.find_version(of, id, deleted).await?.map(|version| version.state);
+        request.condition.judge(state.value.meta.revision)?;
+        Ok(state)
+    }
+
+    /// A version of this character, as it is stored.
+    async fn find_version(
+        &self,
+        of: CharacterId,
+        id: CharacterVersionId,
+        deleted: Deleted,
+    ) -> Result<Read<CharacterVersion>> {
+        self.context.exists(of, deleted).await?;
+        let read: Read<CharacterVersion> = self.context.storage().get(id).await?;
+        if read.value.character_id == of {
+            Ok(read)
+        } else {
+            Err(RepositoryError::NotFound(EntityKind::CharacterVersion))
+        }
     }
 
     /// The state of the character at this time, also when it was deleted since.

@@ -579,7 +579,7 @@ export interface paths {
         put?: never;
         /**
          * Equips an item: the character wears or holds it, and it leaves its container.
-         * @description Conflict (409): `nothing-there` (its quantity is 0).
+         * @description Conflict (409): `nothing-there` (its quantity is 0, and it is not equipped yet).
          *
          *     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster (412).
          *
@@ -650,7 +650,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Restores a soft-deleted item, in its container and with its attunement where the rules still allow that; otherwise the response names the rules.
+         * Restores a soft-deleted item, in its container, equipped and with its attunement where the rules still allow that; otherwise the response names the rules.
          * @description One that is live is returned unchanged.
          *
          *     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster (412).
@@ -2614,7 +2614,10 @@ export interface components {
         };
         /** @description An item that was restored. */
         ItemRestored: components["schemas"]["InventoryItem"] & {
-            /** @description The rules that prevented a full restore: the item was taken out of its container, or its attunement was ended. */
+            /**
+             * @description The rules that prevented a full restore: the item was taken out of its container or unequipped, or its attunement
+             *     was ended.
+             */
             loosened: components["schemas"]["Loosened"][];
         };
         /** @description The campaign that the character joins. */
@@ -2780,13 +2783,13 @@ export interface components {
             /** @description The contents of each container. */
             containers: components["schemas"]["ContainerLoad"][];
         };
-        /** @description A rule that took a restored item out of its container or ended its attunement. */
+        /** @description A rule that took a restored item out of its container, unequipped it or ended its attunement. */
         Loosened: {
             /**
              * @description The rule: `no-such-container`, `container-full`, `too-many-attuned`, ….
              * @enum {string}
              */
-            code: "attunement-not-required" | "container-cycle" | "container-full" | "container-not-empty" | "equipped-in-container" | "no-such-container" | "not-a-container" | "too-many-attuned" | "weight-not-exact";
+            code: "attunement-not-required" | "container-cycle" | "container-full" | "container-not-empty" | "equipped-in-container" | "no-such-container" | "not-a-container" | "nothing-there" | "too-many-attuned" | "weight-not-exact";
             /** @description The reason in words. */
             detail: string;
         };
@@ -4009,6 +4012,8 @@ export interface components {
          *
          *     `not-a-container`: The item that should hold another is not a container.
          *
+         *     `nothing-there`: The quantity of the item is 0, so it cannot be equipped.
+         *
          *     `too-many-attuned`: The character would be attuned to more items than the rules permit.
          *
          *     `too-many-rows`: The act would read or change more rows than one transaction may.
@@ -4017,7 +4022,7 @@ export interface components {
          *
          *     `weight-not-exact`: The sum of the weights has more digits than are computed exactly.
          */
-        "already-exists.attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact": {
+        "already-exists.attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.nothing-there.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -4057,6 +4062,8 @@ export interface components {
          *
          *     `not-a-container`: The item that should hold another is not a container.
          *
+         *     `nothing-there`: The quantity of the item is 0, so it cannot be equipped.
+         *
          *     `too-many-attuned`: The character would be attuned to more items than the rules permit.
          *
          *     `too-many-rows`: The act would read or change more rows than one transaction may.
@@ -4065,7 +4072,7 @@ export interface components {
          *
          *     `weight-not-exact`: The sum of the weights has more digits than are computed exactly.
          */
-        "attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact": {
+        "attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.nothing-there.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact": {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
@@ -4480,6 +4487,7 @@ export interface operations {
             };
             400: components["responses"]["malformed-host.malformed-precondition"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -4967,6 +4975,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -5156,6 +5165,7 @@ export interface operations {
             };
             400: components["responses"]["malformed-host.malformed-precondition"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -5936,6 +5946,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -6307,6 +6318,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -6501,6 +6513,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -6623,6 +6636,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -6709,7 +6723,7 @@ export interface operations {
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
             408: components["responses"]["body-timeout"];
-            409: components["responses"]["already-exists.attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
+            409: components["responses"]["already-exists.attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.nothing-there.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             421: components["responses"]["misdirected-request"];
@@ -6844,7 +6858,7 @@ export interface operations {
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
             408: components["responses"]["body-timeout"];
-            409: components["responses"]["already-exists.attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
+            409: components["responses"]["already-exists.attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.nothing-there.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
             421: components["responses"]["misdirected-request"];
@@ -7009,6 +7023,8 @@ export interface operations {
              *
              *     `not-enough-coins`: The character would have fewer than 0 coins of a kind.
              *
+             *     `nothing-there`: The quantity of the item is 0, so it cannot be equipped.
+             *
              *     `too-many-attuned`: The character would be attuned to more items than the rules permit.
              *
              *     `too-many-coins`: The character would own more coins of a kind than can be counted.
@@ -7121,6 +7137,8 @@ export interface operations {
              *     `not-a-container`: The item that should hold another is not a container.
              *
              *     `not-enough-coins`: The character would have fewer than 0 coins of a kind.
+             *
+             *     `nothing-there`: The quantity of the item is 0, so it cannot be equipped.
              *
              *     `too-many-attuned`: The character would be attuned to more items than the rules permit.
              *
@@ -7365,7 +7383,7 @@ export interface operations {
             403: components["responses"]["foreign-origin"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
-            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
+            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.nothing-there.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
             412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["idempotency-mismatch.invalid"];
@@ -7456,7 +7474,7 @@ export interface operations {
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
             408: components["responses"]["body-timeout"];
-            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
+            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.nothing-there.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
             412: components["responses"]["precondition-failed"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
@@ -7536,7 +7554,7 @@ export interface operations {
             403: components["responses"]["foreign-origin"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
-            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
+            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.nothing-there.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
             412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["idempotency-mismatch.invalid"];
@@ -7614,40 +7632,7 @@ export interface operations {
             403: components["responses"]["foreign-origin"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
-            /**
-             * @description `attunement-not-required`: The item does not require attunement, so it cannot be attuned.
-             *
-             *     `container-cycle`: A container would be in itself, directly or through other containers.
-             *
-             *     `container-full`: The contents of the container would weigh more than its capacity.
-             *
-             *     `container-not-empty`: An item that holds other items would cease to be a container.
-             *
-             *     `equipped-in-container`: An item would be equipped and in a container at once.
-             *
-             *     `no-such-container`: The character has no live item with the id of the container.
-             *
-             *     `not-a-container`: The item that should hold another is not a container.
-             *
-             *     `nothing-there`: The quantity of the item is 0, so it cannot be equipped.
-             *
-             *     `too-many-attuned`: The character would be attuned to more items than the rules permit.
-             *
-             *     `too-many-rows`: The act would read or change more rows than one transaction may.
-             *
-             *     `unreadable-member`: A member of the sheet that the act reads does not hold what belongs there.
-             *
-             *     `weight-not-exact`: The sum of the weights has more digits than are computed exactly.
-             */
-            409: {
-                headers: {
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.nothing-there.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
             412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["idempotency-mismatch.invalid"];
@@ -7755,6 +7740,8 @@ export interface operations {
              *
              *     `not-enough-items`: More pieces would be given than the item has.
              *
+             *     `nothing-there`: The quantity of the item is 0, so it cannot be equipped.
+             *
              *     `too-many-attuned`: The character would be attuned to more items than the rules permit.
              *
              *     `too-many-rows`: The act would read or change more rows than one transaction may.
@@ -7861,7 +7848,7 @@ export interface operations {
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
             408: components["responses"]["body-timeout"];
-            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
+            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.nothing-there.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
             412: components["responses"]["precondition-failed"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
@@ -7947,7 +7934,7 @@ export interface operations {
             403: components["responses"]["foreign-origin"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
-            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
+            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.nothing-there.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
             412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["idempotency-mismatch.invalid"];
@@ -8025,7 +8012,7 @@ export interface operations {
             403: components["responses"]["foreign-origin"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
-            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
+            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.nothing-there.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
             412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["idempotency-mismatch.invalid"];
@@ -8103,7 +8090,7 @@ export interface operations {
             403: components["responses"]["foreign-origin"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
-            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
+            409: components["responses"]["attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.nothing-there.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
             412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["idempotency-mismatch.invalid"];
@@ -8211,6 +8198,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -8781,6 +8769,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -9270,6 +9259,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -9767,6 +9757,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -10352,6 +10343,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -10828,6 +10820,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -11013,7 +11006,7 @@ export interface operations {
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
             408: components["responses"]["body-timeout"];
-            409: components["responses"]["already-exists.attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
+            409: components["responses"]["already-exists.attunement-not-required.container-cycle.container-full.container-not-empty.equipped-in-container.no-such-container.not-a-container.nothing-there.too-many-attuned.too-many-rows.unreadable-member.weight-not-exact"];
             412: components["responses"]["precondition-failed"];
             413: components["responses"]["body-too-large"];
             415: components["responses"]["unsupported-media-type"];
@@ -11081,6 +11074,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -11124,6 +11118,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -11227,6 +11222,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -11285,6 +11281,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];
@@ -11373,6 +11370,7 @@ export interface operations {
             400: components["responses"]["malformed-host.malformed-precondition"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
+            412: components["responses"]["precondition-failed"];
             421: components["responses"]["misdirected-request"];
             422: components["responses"]["invalid"];
             431: components["responses"]["head-too-large"];

@@ -4,7 +4,7 @@ use super::drawing;
 use crate::{
     Api,
     answer::{Answer, path_id},
-    context, provenance,
+    condition, context, provenance,
     query::Parameters,
     responses::LookProblems,
 };
@@ -21,6 +21,7 @@ pub(crate) async fn graph(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
     Parameters::of(request.query_string()).finish()?;
     let graph = api.repositories.evolution.graph(of, &context::of_read(&request)?).await?;
+    condition::of_untagged(request.headers())?;
     let mut response = HttpResponse::Ok();
     provenance::revalidate(&mut response);
     Ok(response.json(graph))
@@ -36,6 +37,7 @@ pub(crate) async fn graph_drawing(api: Data<Api>, request: HttpRequest) -> Answe
     let of = path_id(&request, "id")?;
     Parameters::of(request.query_string()).finish()?;
     let graph = api.repositories.evolution.graph(of, &context::of_read(&request)?).await?;
+    condition::of_untagged(request.headers())?;
     let mut response = HttpResponse::Ok();
     provenance::revalidate(&mut response);
     Ok(response.content_type("image/svg+xml; charset=utf-8").body(drawing::draw(&graph)))

@@ -6,7 +6,7 @@ use crate::{
     answer::{self, Answer, changed, path_id},
     body::{self, Media},
     character::CharacterBody,
-    condition::etag,
+    condition::{self, etag},
     context::{self, ChangeHeaders},
     fields::Fields,
     provenance,
@@ -69,6 +69,7 @@ pub(crate) async fn compare(api: Data<Api>, request: HttpRequest) -> Answer {
         return Err(Problem::invalid(faults));
     };
     let comparison = api.repositories.evolution.compare(of, from, to, deleted, &context::of_read(&request)?).await?;
+    condition::of_untagged(request.headers())?;
     let mut response = HttpResponse::Ok();
     provenance::revalidate(&mut response);
     Ok(response.json(ComparisonBody::from(comparison)))
@@ -143,8 +144,8 @@ pub(crate) async fn get_version(api: Data<Api>, request: HttpRequest) -> Answer 
 pub(crate) async fn state(api: Data<Api>, request: HttpRequest) -> Answer {
     let (of, version) = (path_id(&request, "id")?, path_id(&request, "version")?);
     let deleted = only_deleted(&request)?;
-    let version = api.repositories.evolution.version(of, version, deleted, &context::of_read(&request)?).await?;
-    answer::one::<_, CharacterBody>(&request, version.map(|version| version.state))
+    let state = api.repositories.evolution.state(of, version, deleted, &context::of_read(&request)?).await?;
+    answer::one::<_, CharacterBody>(&request, state)
 }
 
 /// Restores the state of a version, as a new version. Nothing is erased, and `parent_id` stays. Campaign events follow

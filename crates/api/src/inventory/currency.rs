@@ -40,14 +40,19 @@ pub struct PurseBody {
 #[schema(example = json!({ "gp": -15, "sp": 4 }))]
 pub struct PurseChange {
     /// Copper pieces.
+    #[schema(minimum = -1_000_000_000_000_i64, maximum = 1_000_000_000_000_i64)]
     pub cp: Option<i64>,
     /// Silver pieces.
+    #[schema(minimum = -1_000_000_000_000_i64, maximum = 1_000_000_000_000_i64)]
     pub sp: Option<i64>,
     /// Electrum pieces.
+    #[schema(minimum = -1_000_000_000_000_i64, maximum = 1_000_000_000_000_i64)]
     pub ep: Option<i64>,
     /// Gold pieces.
+    #[schema(minimum = -1_000_000_000_000_i64, maximum = 1_000_000_000_000_i64)]
     pub gp: Option<i64>,
     /// Platinum pieces.
+    #[schema(minimum = -1_000_000_000_000_i64, maximum = 1_000_000_000_000_i64)]
     pub pp: Option<i64>,
 }
 
@@ -108,19 +113,19 @@ pub struct GiveCoinsRequest {
     /// The id of the character that receives the coins.
     pub to: uuid::Uuid,
     /// Copper pieces.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64)]
     pub cp: Option<i64>,
     /// Silver pieces.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64)]
     pub sp: Option<i64>,
     /// Electrum pieces.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64)]
     pub ep: Option<i64>,
     /// Gold pieces.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64)]
     pub gp: Option<i64>,
     /// Platinum pieces.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_i64)]
     pub pp: Option<i64>,
 }
 

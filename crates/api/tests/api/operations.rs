@@ -107,6 +107,18 @@ async fn head_answers_as_get_does() {
 }
 
 #[actix_web::test]
+async fn head_of_the_stream_has_the_headers_of_a_stream_and_opens_none_that_stays() {
+    let client = Client::new();
+    let hero = client.created("Torormir").await;
+    let stream = format!("/api/v2/stream?character={}", hero["id"].as_str().unwrap());
+    let head = client.send("HEAD", &stream, &[], None).await;
+    assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")), "{}", head.text);
+    assert_eq!((head.text.as_str(), head.header("cache-control")), ("", Some("no-store, no-transform")));
+    assert!(format!("{:?}", client.api.live).contains("streams: 0"), "{:?}", client.api.live);
+    assert_eq!(client.send("HEAD", "/api/v2/stream", &[], None).await.status, 422);
+}
+
+#[actix_web::test]
 async fn requests_are_counted_by_route_and_status_and_no_client_can_make_a_label() {
     let client = Client::new();
     for i in 0..3 {

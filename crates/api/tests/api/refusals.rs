@@ -8,6 +8,7 @@ use character_api::openapi;
 use character_storage_port::MemoryStorage;
 use character_storage_testkit::sample::logged_events;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// A service with a row of each kind that the paths name.
 struct World {
@@ -44,16 +45,24 @@ impl World {
         Self { storage, client, ids }
     }
 
-    /// Each operation that changes something: its method, its path with the ids of rows, and what the document says of it.
-    fn changes(&self) -> Vec<(String, String, &'static Value)> {
+    /// Each operation of the API: its method, its path with the ids of rows, and what the document says of it.
+    fn operations(&self) -> Vec<(String, String, &'static Value)> {
         let mut all = Vec::new();
         for (template, item) in openapi()["paths"].as_object().unwrap() {
+            if !template.starts_with("/api/") {
+                continue;
+            }
             let place = self.ids.iter().fold(template.clone(), |path, (name, id)| path.replace(name, id));
             assert!(!place.contains('{'), "{place}");
-            let methods = item.as_object().unwrap().iter().filter(|(method, _)| *method != "get");
+            let methods = item.as_object().unwrap().iter();
             all.extend(methods.map(|(method, operation)| (method.to_uppercase(), place.clone(), operation)));
         }
         all
+    }
+
+    /// Those that change something.
+    fn changes(&self) -> Vec<(String, String, &'static Value)> {
+        self.operations().into_iter().filter(|(method, ..)| method != "GET").collect()
     }
 
     /// How many events were published: one more for each change.
@@ -179,21 +188,84 @@ async fn a_change_with_an_unknown_member_names_no_member_that_it_leaves_alone() 
     }
 }
 
+/// The whole numbers of a body. A replacement accepts the revision, and ignores it.
+fn numbers_of(schema: &'static Value) -> impl Iterator<Item = (&'static String, &'static Value)> {
+    let properties = schema["properties"].as_object().unwrap().iter();
+    properties.filter(|(name, property)| *name != "revision" && is_whole(property))
+}
+
+fn is_whole(schema: &Value) -> bool {
+    let types = &schema["type"];
+    types == "integer" || types.as_array().is_some_and(|types| types.contains(&json!("integer")))
+}
+
+/// Numbers at and beyond the ends of the range that a schema has, and whether it has them. One without an end has that of 64
+/// bits.
+fn ends(schema: &Value) -> [(i128, bool); 4] {
+    let has_both = schema["minimum"].is_number() && schema["maximum"].is_number();
+    assert!(has_both || schema["format"] == "int64", "{schema}: the ends of its type are not tried");
+    let least = schema["minimum"].as_i64().unwrap_or(i64::MIN).into();
+    let most = schema["maximum"].as_i64().unwrap_or(i64::MAX).into();
+    [(least, true), (most, true), (least - 1, false), (most + 1, false)]
+}
+
+#[actix_web::test]
+async fn the_range_of_a_number_of_a_body_is_the_one_that_the_document_says() {
+    let world = World::new().await;
+    let mut numbers = 0;
+    for (method, place, operation) in world.changes() {
+        let Some(schema) = body_schema(operation) else { continue };
+        for (name, property) in numbers_of(schema) {
+            numbers += 1;
+            for (number, is_in_range) in ends(property) {
+                // Beside an unknown member, with which nothing is done.
+                let named = world.refused(&method, &place, &format!("{{\"{name}\":{number},\"colour\":1}}")).await;
+                assert_eq!(!named.contains(name), is_in_range, "{method} {place}: {name} {number}: {named:?}");
+            }
+        }
+    }
+    assert!(numbers >= 20, "only {numbers} numbers are in requests");
+}
+
+#[actix_web::test]
+async fn the_range_of_a_number_of_a_query_or_a_header_is_the_one_that_the_document_says() {
+    let world = World::new().await;
+    let (mut numbers, mut headers) = (0, BTreeSet::new());
+    for (method, place, operation) in world.operations() {
+        for parameter in operation["parameters"].as_array().unwrap().iter().filter(|it| is_whole(&it["schema"])) {
+            let name = parameter["name"].as_str().unwrap();
+            let is_header = parameter["in"] == "header";
+            // The headers are the same everywhere. A read of a later position than there is would wait for it.
+            if is_header && !headers.insert(name) {
+                continue;
+            }
+            numbers += 1;
+            for (number, is_in_range) in ends(&parameter["schema"]) {
+                // A time that no number holds is longer than the longest one.
+                let is_in_range = is_in_range || (name == "X-Request-Timeout-Ms" && number > 0);
+                let number = number.to_string();
+                let answer = if is_header {
+                    world.client.send(&method, &format!("{place}?colour=1"), &[(name, &number)], None).await
+                } else {
+                    world.client.get(&format!("{place}?{name}={number}&colour=1")).await
+                };
+                let problem = serde_json::from_str::<Value>(&answer.text).unwrap_or_default();
+                let errors = problem["errors"].as_array().into_iter().flatten();
+                let is_named = errors.map(|error| &error["field"]).any(|field| field == name);
+                assert_eq!(!is_named, is_in_range, "{method} {place}: {name} {number}: {}", answer.text);
+            }
+        }
+    }
+    assert!(numbers >= 30 && headers.len() == 2, "only {numbers} numbers are parameters");
+}
+
 #[actix_web::test]
 async fn a_number_out_of_range_names_its_own_field_in_every_operation() {
     let world = World::new().await;
     let mut numbers = 0;
     for (method, place, operation) in world.changes() {
         let Some(schema) = body_schema(operation) else { continue };
-        let properties = schema["properties"].as_object().unwrap().iter().filter(|(_, property)| {
-            let types = &property["type"];
-            types == "integer" || types.as_array().is_some_and(|types| types.contains(&json!("integer")))
-        });
-        for (name, _) in properties {
-            // A replacement accepts the revision, and ignores it.
-            if name == "revision" {
-                continue;
-            }
+        for (name, _) in numbers_of(schema) {
             numbers += 1;
             for number in ["99999999999999999999", "-99999999999999999999", "1e400", "1.5"] {
                 let named = world.refused(&method, &place, &format!("{{\"{name}\":{number}}}")).await;
@@ -204,6 +276,34 @@ async fn a_number_out_of_range_names_its_own_field_in_every_operation() {
         }
     }
     assert!(numbers >= 12, "only {numbers} numbers are in requests");
+}
+
+#[actix_web::test]
+async fn a_read_is_answered_under_the_strong_tag_that_it_returns_and_under_no_other() {
+    let world = World::new().await;
+    let (mut tagged, mut untagged) = (0, 0);
+    for (method, place, _) in world.operations() {
+        if method != "GET" || place == "/api/v2/stream" {
+            continue;
+        }
+        let version = &world.ids.iter().find(|(name, _)| *name == "{version}").unwrap().1;
+        let query = if place.ends_with("/compare") { format!("?from={version}&to={version}") } else { String::new() };
+        let read =
+            async |tag: &str| world.client.send("GET", &format!("{place}{query}"), &[("If-Match", tag)], None).await;
+        let answer = read("*").await;
+        assert_eq!(answer.status, 200, "{place}: {}", answer.text);
+        match answer.header("etag") {
+            Some(tag) => {
+                let is_strong = !tag.starts_with("W/");
+                tagged += usize::from(is_strong);
+                assert_eq!(read(tag).await.status, if is_strong { 200 } else { 412 }, "{place}: {tag}");
+            }
+            None => untagged += 1,
+        }
+        read("\"77\"").await.is_problem(412, "precondition-failed");
+        read("\"77").await.is_problem(400, "malformed-precondition");
+    }
+    assert!(tagged >= 9 && untagged >= 4, "{tagged} reads have a strong tag, and {untagged} have none");
 }
 
 #[actix_web::test]

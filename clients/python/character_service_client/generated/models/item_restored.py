@@ -40,8 +40,9 @@ class ItemRestored:
         quantity (int): The number of pieces.
         root_id (None | UUID): The id of the item that this one was before the first change of theme.
         theme (str): The theme: the setting that it belongs to.
-        loosened (list[Loosened]): The rules that prevented a full restore: the item was taken out of its container, or
-            its attunement was ended.
+        loosened (list[Loosened]): The rules that prevented a full restore: the item was taken out of its container or
+            unequipped, or its attunement
+            was ended.
     """
 
     created_at: datetime.datetime

@@ -13,7 +13,7 @@ T = TypeVar("T", bound="Loosened")
 
 @_attrs_define
 class Loosened:
-    """A rule that took a restored item out of its container or ended its attunement.
+    """A rule that took a restored item out of its container, unequipped it or ended its attunement.
 
     Attributes:
         code (LoosenedCode): The rule: `no-such-container`, `container-full`, `too-many-attuned`, ….

@@ -9,6 +9,7 @@ class LoosenedCode(StrEnum):
     CONTAINER_FULL = "container-full"
     CONTAINER_NOT_EMPTY = "container-not-empty"
     EQUIPPED_IN_CONTAINER = "equipped-in-container"
+    NOTHING_THERE = "nothing-there"
     NOT_A_CONTAINER = "not-a-container"
     NO_SUCH_CONTAINER = "no-such-container"
     TOO_MANY_ATTUNED = "too-many-attuned"

@@ -83,7 +83,7 @@ def sync_detailed(
 ) -> Response[InventoryItem]:
     """Equips an item: the character wears or holds it, and it leaves its container.
 
-     Conflict (409): `nothing-there` (its quantity is 0).
+     Conflict (409): `nothing-there` (its quantity is 0, and it is not equipped yet).
 
     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
     (412).
@@ -137,7 +137,7 @@ def sync(
 ) -> InventoryItem | None:
     """Equips an item: the character wears or holds it, and it leaves its container.
 
-     Conflict (409): `nothing-there` (its quantity is 0).
+     Conflict (409): `nothing-there` (its quantity is 0, and it is not equipped yet).
 
     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
     (412).
@@ -186,7 +186,7 @@ async def asyncio_detailed(
 ) -> Response[InventoryItem]:
     """Equips an item: the character wears or holds it, and it leaves its container.
 
-     Conflict (409): `nothing-there` (its quantity is 0).
+     Conflict (409): `nothing-there` (its quantity is 0, and it is not equipped yet).
 
     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
     (412).
@@ -238,7 +238,7 @@ async def asyncio(
 ) -> InventoryItem | None:
     """Equips an item: the character wears or holds it, and it leaves its container.
 
-     Conflict (409): `nothing-there` (its quantity is 0).
+     Conflict (409): `nothing-there` (its quantity is 0, and it is not equipped yet).
 
     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
     (412).

@@ -81,8 +81,8 @@ def sync_detailed(
     if_none_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[ItemRestored]:
-    """Restores a soft-deleted item, in its container and with its attunement where the rules still allow
-    that; otherwise the response names the rules.
+    """Restores a soft-deleted item, in its container, equipped and with its attunement where the rules
+    still allow that; otherwise the response names the rules.
 
      One that is live is returned unchanged.
 
@@ -136,8 +136,8 @@ def sync(
     if_none_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> ItemRestored | None:
-    """Restores a soft-deleted item, in its container and with its attunement where the rules still allow
-    that; otherwise the response names the rules.
+    """Restores a soft-deleted item, in its container, equipped and with its attunement where the rules
+    still allow that; otherwise the response names the rules.
 
      One that is live is returned unchanged.
 
@@ -186,8 +186,8 @@ async def asyncio_detailed(
     if_none_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[ItemRestored]:
-    """Restores a soft-deleted item, in its container and with its attunement where the rules still allow
-    that; otherwise the response names the rules.
+    """Restores a soft-deleted item, in its container, equipped and with its attunement where the rules
+    still allow that; otherwise the response names the rules.
 
      One that is live is returned unchanged.
 
@@ -239,8 +239,8 @@ async def asyncio(
     if_none_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> ItemRestored | None:
-    """Restores a soft-deleted item, in its container and with its attunement where the rules still allow
-    that; otherwise the response names the rules.
+    """Restores a soft-deleted item, in its container, equipped and with its attunement where the rules
+    still allow that; otherwise the response names the rules.
 
      One that is live is returned unchanged.
 
