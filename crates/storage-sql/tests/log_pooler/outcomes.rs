@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 use std::{
     collections::BTreeMap,
     fs,
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -21,7 +22,7 @@ use tokio::{
 };
 
 /// What PostgreSQL answers to a COMMIT that it refuses: broken deferred constraints and triggers, a conflict, a deadlock. Not from the
-/// rule that is tested; a real server is asked too.
+/// decision; a real server is asked too.
 pub(crate) const REFUSED_COMMITS: [&str; 10] =
     ["22003", "23502", "23503", "23505", "23514", "23P01", "25P02", "40001", "40P01", "P0001"];
 /// What is said in the place of a server that may have committed: by Odyssey, PgBouncer, PgCat and Supavisor, and by a server that is
@@ -47,6 +48,13 @@ enum Answers {
 #[derive(Clone, Copy, Debug)]
 struct Severity(&'static str, Option<&'static str>);
 
+impl Severity {
+    fn ends_the_session(self) -> bool {
+        let Self(person, program) = self;
+        program.unwrap_or(person) != "ERROR"
+    }
+}
+
 const ERROR: Severity = Severity("ERROR", Some("ERROR"));
 const ERRORS: [Severity; 2] = [Severity("FEHLER", Some("ERROR")), Severity("ERROR", None)];
 const ENDS_OF_SESSIONS: [Severity; 4] = [
@@ -66,22 +74,45 @@ struct Failure {
     is_committed: bool,
 }
 
-impl Failure {
-    /// The server commits where decision 65 leaves the outcome open.
-    fn by_the_rule(state: &str, severity: Severity, answers: Answers) -> Self {
-        let Severity(person, program) = severity;
-        let ends_the_session = program.unwrap_or(person) != "ERROR";
-        let any = ["08", "40003", "57P", "58", "XX"].as_slice();
-        let of_commit = ["53", "57"].as_slice();
-        let states = if answers == Answers::Commit { [any, of_commit].concat() } else { any.to_vec() };
-        let is_committed = ends_the_session || states.iter().any(|open| state.starts_with(open));
-        Self { state: state.to_owned(), severity, answers, is_committed }
+/// What decision 65 says, which the code must do: the beginnings of the SQLSTATEs that leave the outcome open.
+struct Decision {
+    of_each_answer: Vec<String>,
+    of_a_commit: Vec<String>,
+}
+
+impl Decision {
+    fn read() -> Self {
+        let page = "../../docs/decisions/0065-an-outcome-is-known-when-the-server-refuses.md";
+        let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+        // The last column of the row about this answer, behind these words.
+        let states = |answer: &str, words: &str, between: &str| -> Vec<String> {
+            let row = page.lines().find(|line| line.starts_with(&format!("| {answer}"))).unwrap();
+            let unknown = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap();
+            let (_, states) = unknown.split_once(words).unwrap();
+            let states: Vec<_> = states.split(between).map(|state| state.trim().to_owned()).collect();
+            assert!(states.iter().all(|state| (2..=5).contains(&state.len())), "{states:?}");
+            states
+        };
+        let of_each_answer = states("the last statement", "SQLSTATE ", ",");
+        let of_a_commit = states("the `COMMIT`", "the same, and ", " and ");
+        assert!(of_each_answer.len() > 2 && of_a_commit.len() > 1, "{of_each_answer:?} {of_a_commit:?}");
+        Self { of_each_answer, of_a_commit }
     }
 
+    /// The failure, and the server commits where its outcome is open.
+    fn failure(&self, state: &str, severity: Severity, answers: Answers) -> Failure {
+        let is_open = |states: &[String]| states.iter().any(|open| state.starts_with(open));
+        let is_committed = severity.ends_the_session()
+            || is_open(&self.of_each_answer)
+            || (answers == Answers::Commit && is_open(&self.of_a_commit));
+        Failure { state: state.to_owned(), severity, answers, is_committed }
+    }
+}
+
+impl Failure {
     /// Whether it is about the session, which has ended, and not about the data.
     fn is_internal_and_ends_the_session(&self) -> bool {
-        let Severity(person, program) = self.severity;
-        self.state.starts_with("XX") && program.unwrap_or(person) != "ERROR"
+        self.state.starts_with("XX") && self.severity.ends_the_session()
     }
 
     fn message(&self) -> Vec<u8> {
@@ -232,8 +263,8 @@ fn failures(server: &PostgresServer) -> Vec<Failure> {
     let severities = || ERRORS.into_iter().chain(ENDS_OF_SESSIONS);
     let of_each = classes.values().flat_map(|state| severities().map(|severity| ((*state).clone(), severity)));
     let all = states.iter().map(|state| (state.clone(), ERROR)).chain(of_each);
-    let by_the_rule =
-        all.flat_map(|(state, severity)| both.map(|answers| Failure::by_the_rule(&state, severity, answers)));
+    let decision = Decision::read();
+    let decided = all.flat_map(|(state, severity)| both.map(|answers| decision.failure(&state, severity, answers)));
     let known = |states: &'static [&'static str], severities: Vec<Severity>, answers: Answers, is_committed: bool| {
         let each = move |state: &&'static str| {
             let of = |severity: &Severity| Failure {
@@ -249,7 +280,7 @@ fn failures(server: &PostgresServer) -> Vec<Failure> {
     let lost =
         both.into_iter().flat_map(|answers| known(&LOST_SERVERS, severities().chain([ERROR]).collect(), answers, true));
     let refused = known(&REFUSED_COMMITS, ERRORS.into_iter().chain([ERROR]).collect(), Answers::Commit, false);
-    by_the_rule.chain(lost).chain(refused).collect()
+    decided.chain(lost).chain(refused).collect()
 }
 
 pub(crate) async fn revision(storage: &SqlStorage, id: CharacterId) -> u64 {

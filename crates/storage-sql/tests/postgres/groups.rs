@@ -4,16 +4,25 @@
 use crate::support::{character, create, event};
 use character_domain::{Character, CharacterId, Revision, now};
 use character_storage_port::{
-    Change, CharacterQuery, Commit, Committed, Deleted, ErrorKind, Expect, Log, PageRequest, Result, Store, Tick,
-    Transaction, TransactionId,
+    Change, CharacterQuery, Commit, Committed, Deleted, ErrorKind, Expect, Log, LogCursor, PageRequest, Result, Store,
+    Tick, Transaction, TransactionId,
 };
 use character_storage_sql::{SqlOptions, SqlStorage};
 use character_tests::PostgresServer;
 use futures_util::{FutureExt as _, future::join_all};
 use std::{collections::BTreeSet, pin::pin, time::Duration};
 
+/// How many times a group may turn out small, because the machine was busy.
+const TRIES: usize = 5;
+
 async fn open() -> SqlStorage {
-    SqlStorage::connect(&PostgresServer::shared().fresh_schema_url(), SqlOptions::default()).await.unwrap()
+    open_at(&PostgresServer::shared().fresh_schema_url()).await
+}
+
+async fn open_at(url: &str) -> SqlStorage {
+    // No operation is too late, however busy the machine is.
+    let options = SqlOptions { timeout: Duration::from_secs(60), ..SqlOptions::default() };
+    SqlStorage::connect(url, options).await.unwrap()
 }
 
 /// Sends all at the same time.
@@ -43,15 +52,31 @@ async fn name_of(storage: &SqlStorage, id: CharacterId) -> Option<(String, Revis
 #[tokio::test]
 async fn commits_that_wait_share_a_transaction_and_each_has_its_entry_of_the_log() {
     let storage = open().await;
-    let start = storage.head().await.unwrap();
-    let characters: Vec<_> = (0..100).map(|number| character(&number.to_string())).collect();
-    let outcomes = commit_at_once(&storage, characters.iter().map(with_event).collect()).await;
-    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-    assert!(ticks(&outcomes).len() < 20, "{:?}", ticks(&outcomes));
-    for character in &characters {
-        assert_eq!(name_of(&storage, character.id).await, Some((character.name.clone(), Revision::FIRST)));
+    let mut few = None;
+    for _ in 0..TRIES {
+        let start = storage.head().await.unwrap();
+        let characters: Vec<_> = (0..100).map(|number| character(&number.to_string())).collect();
+        let outcomes = commit_at_once(&storage, characters.iter().map(with_event).collect()).await;
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+        each_is_applied_and_logged_once(&storage, &start, &characters, &outcomes).await;
+        few = Some(ticks(&outcomes).len()).filter(|few| *few < 20);
+        if few.is_some() {
+            break;
+        }
     }
-    let batch = storage.follow(&start, 1_000, Duration::ZERO).await.unwrap();
+    assert!(few.is_some(), "no hundred of commits had fewer than 20 transactions");
+}
+
+async fn each_is_applied_and_logged_once(
+    storage: &SqlStorage,
+    start: &LogCursor,
+    characters: &[Character],
+    outcomes: &[Result<Committed>],
+) {
+    for character in characters {
+        assert_eq!(name_of(storage, character.id).await, Some((character.name.clone(), Revision::FIRST)));
+    }
+    let batch = storage.follow(start, 1_000, Duration::ZERO).await.unwrap();
     let logged: BTreeSet<TransactionId> = batch.commits.iter().map(|commit| commit.transaction).collect();
     let subjects: BTreeSet<_> =
         batch.commits.iter().flat_map(|commit| &commit.events).map(|event| event.subject).collect();
@@ -127,7 +152,7 @@ async fn commits_share_a_transaction_whatever_is_refused_beside_them() {
     for (name, refusal) in refusals {
         // A group that takes long lets others begin, so that a busy machine makes more and smaller ones.
         let mut fewest = usize::MAX;
-        for _ in 0..5 {
+        for _ in 0..TRIES {
             let new: Vec<_> = (0..100).map(|number| character(&number.to_string())).collect();
             let transactions = new.iter().enumerate().flat_map(|(number, new)| {
                 let refused = (number % 20 == 0).then(|| refusal(number));
@@ -187,9 +212,7 @@ async fn of_many_commits_that_expect_one_revision_at_once_one_is_applied() {
 #[tokio::test]
 async fn a_group_does_not_wait_for_the_row_that_an_open_transaction_holds() {
     let url = PostgresServer::shared().fresh_schema_url();
-    // The change waits until the others are seen, however busy the machine is.
-    let options = SqlOptions { timeout: Duration::from_secs(60), ..SqlOptions::default() };
-    let storage = SqlStorage::connect(&url, options).await.unwrap();
+    let storage = open_at(&url).await;
     let held = character("held");
     storage.commit(create(&held)).await.unwrap();
     let (operator, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
@@ -243,7 +266,7 @@ async fn a_commit_that_waits_is_not_begun_when_its_caller_has_gone() {
 #[tokio::test]
 async fn rows_that_are_looked_for_at_once_are_found_each_by_its_own_id() {
     let url = PostgresServer::shared().fresh_schema_url();
-    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    let storage = open_at(&url).await;
     let characters: Vec<_> = (0..60).map(|number| character(&number.to_string())).collect();
     commit_at_once(&storage, characters.iter().map(create).collect()).await;
     let (deleted, damaged) = (characters[7].id, characters[9].id);
@@ -293,9 +316,8 @@ async fn an_operation_that_is_not_polled_keeps_no_others_waiting() {
     for held in &mut held {
         assert!(held.now_or_never().is_none());
     }
-    let begun = std::time::Instant::now();
+    // If it waited for them, it would fail at its end.
     storage.commit(create(&character("next"))).await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     for outcome in join_all(held).await {
         outcome.unwrap();
     }
