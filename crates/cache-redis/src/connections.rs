@@ -5,6 +5,7 @@ use crate::{
     address::Address,
     failure::{CLUSTER_DOWN, Failure},
 };
+use character_storage_port::Homes;
 use deadpool_redis::{Manager, Pool, PoolError, Runtime};
 use futures_util::future::try_join_all;
 use redis::{
@@ -15,18 +16,13 @@ use redis::{
     cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo},
 };
 use std::{
-    num::NonZero,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    thread::available_parallelism,
     time::Duration,
 };
-use tokio::{
-    runtime::{Handle, Id, RuntimeFlavor},
-    time::Instant,
-};
+use tokio::time::Instant;
 
 /// The pause between two attempts to open the connection of a runtime.
 const RETRY: Duration = Duration::from_secs(1);
@@ -192,11 +188,10 @@ async fn working(pool: &Pool) -> Result<Connection, Failure> {
     Ok(connection)
 }
 
-/// A connection for each runtime of one thread that has asked, up to two for each core and two more. One that is driven in
-/// another runtime costs two wake-ups across threads for each command.
+/// A connection for each runtime of one thread that has asked.
 struct OwnConnections {
     pool: Pool,
-    homes: Vec<OnceLock<(Id, Arc<Own>)>>,
+    homes: Homes<Arc<Own>>,
 }
 
 /// The connection of one runtime.
@@ -220,25 +215,18 @@ impl Own {
 
 impl OwnConnections {
     fn of(pool: Pool) -> Self {
-        let homes = 2 * available_parallelism().map_or(1, NonZero::get) + 2;
-        Self { pool, homes: std::iter::repeat_with(OnceLock::new).take(homes).collect() }
+        Self { pool, homes: Homes::new() }
     }
 
     /// That of the caller's runtime. `None` until it is open: a call has it opened, at most one in a second.
     fn get(&self) -> Option<Connection> {
-        let runtime = Handle::try_current().ok()?;
-        if runtime.runtime_flavor() != RuntimeFlavor::CurrentThread {
-            return None;
-        }
-        let made = || (runtime.id(), Arc::default());
-        let own = self.homes.iter().map(|home| home.get_or_init(made)).find(|(id, _)| *id == runtime.id());
-        let (_, own) = own?;
+        let own = self.homes.own(Arc::default)?;
         if let Some(connection) = own.connection.get() {
             return Some(connection.clone());
         }
         if own.is_due() {
             let (pool, own) = (self.pool.clone(), Arc::clone(own));
-            runtime.spawn(async move {
+            tokio::spawn(async move {
                 match working(&pool).await {
                     // Another attempt may have been faster.
                     Ok(connection) => drop(own.connection.set(connection)),
@@ -251,6 +239,6 @@ impl OwnConnections {
 
     /// Those that are open.
     fn open(&self) -> impl Iterator<Item = Connection> {
-        self.homes.iter().filter_map(|home| home.get()?.1.connection.get().cloned())
+        self.homes.iter().filter_map(|own| own.connection.get().cloned())
     }
 }

@@ -1,50 +1,42 @@
 //! A secret that changes while clients use it.
 
+use crate::Current;
 use secrecy::SecretString;
-use std::{fmt, future::poll_fn, pin::pin, sync::Arc, task::Poll};
-use tokio::sync::watch;
+use std::{fmt, sync::Arc};
 
 /// A token, a password, or an address that holds one. Clones share it, so that a replaced secret reaches every client for
 /// its next request or connection.
 #[derive(Clone)]
-pub struct Secret(Arc<watch::Sender<Arc<SecretString>>>);
+pub struct Secret(Current<SecretString>);
 
 impl Secret {
     /// Begins with this text.
     #[must_use]
     pub fn new(text: SecretString) -> Self {
-        Self(Arc::new(watch::Sender::new(Arc::new(text))))
+        Self(Current::new(text))
     }
 
     /// The text at this moment.
     #[must_use]
     pub fn get(&self) -> Arc<SecretString> {
-        Arc::clone(&self.0.borrow())
+        self.0.get()
     }
 
     /// Whether the text, which [`get`](Self::get) has returned, was replaced since.
     #[must_use]
     pub fn has_replaced(&self, text: &Arc<SecretString>) -> bool {
-        !Arc::ptr_eq(text, &self.0.borrow())
+        self.0.has_replaced(text)
     }
 
     /// Replaces the text for every clone.
     pub fn replace(&self, text: SecretString) {
-        self.0.send_replace(Arc::new(text));
+        self.0.replace(text);
     }
 
     /// The outcome of work with the text; `None`: the text was replaced first, and the work was dropped. For work that waits long, such
     /// as a poll, and would be refused when the other side accepts the text no longer.
     pub async fn until_replaced<T>(&self, text: &Arc<SecretString>, work: impl Future<Output = T>) -> Option<T> {
-        let mut current = self.0.subscribe();
-        let mut work = pin!(work);
-        // The sender lives as long as `self`.
-        let mut replaced = pin!(current.wait_for(|current| !Arc::ptr_eq(text, current)));
-        poll_fn(|context| match work.as_mut().poll(context) {
-            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending => replaced.as_mut().poll(context).map(|_| None),
-        })
-        .await
+        self.0.until_replaced(text, work).await
     }
 }
 

@@ -34,7 +34,6 @@ mod call_timeout;
 mod commit;
 mod config;
 mod consumers;
-mod homes;
 mod log;
 mod metrics;
 mod observed;

@@ -2,11 +2,12 @@
 
 use crate::{
     ApiRequest, ApiResponse, AttemptToken, HttpStorageConfig, OpenedResponse, RequestKind, Sent, StreamTransport,
-    Transport, TransportError, TransportErrorKind, homes::Homes, second_attempt, trace_context,
+    Transport, TransportError, TransportErrorKind, second_attempt, trace_context,
 };
 use async_trait::async_trait;
 use bytes::BytesMut;
 use character_credentials::Secret;
+use character_storage_port::Homes;
 use character_storage_wire as wire;
 use futures_util::{StreamExt, TryStreamExt};
 use reqwest::{
@@ -34,8 +35,7 @@ const OWN_WANTS: [i32; 5] = [libc::ENOMEM, libc::ENFILE, libc::EMFILE, libc::EAD
 /// One attempt over a pooled connection: no retries, no redirects, no proxy from the environment. Runtimes of one thread have
 /// pools of their own.
 pub struct ReqwestTransport {
-    /// A connection lives in the runtime that opened it, and a request from another thread costs two wake-ups across threads.
-    clients: Homes<reqwest::Client>,
+    clients: Clients,
     /// For streamed responses, whose total time is unlimited but which must not stall.
     streams: reqwest::Client,
     base: Url,
@@ -44,6 +44,30 @@ pub struct ReqwestTransport {
     max_response_bytes: usize,
     /// The longest wait for a response, in addition to the time that the storage itself may wait.
     deadline: Duration,
+}
+
+/// A client for all callers, and one for each runtime of one thread.
+struct Clients {
+    shared: reqwest::Client,
+    own: Homes<reqwest::Client>,
+    config: HttpStorageConfig,
+}
+
+impl Clients {
+    fn of(config: &HttpStorageConfig) -> Result<Self, reqwest::Error> {
+        Ok(Self { shared: client(config)?, own: Homes::new(), config: config.clone() })
+    }
+
+    /// The client of the caller.
+    fn own(&self) -> &reqwest::Client {
+        let another = || client(&self.config).unwrap_or_else(|_| self.shared.clone());
+        self.own.own(another).unwrap_or(&self.shared)
+    }
+}
+
+/// For callers without the transport stack: no wait is without a bound.
+fn client(config: &HttpStorageConfig) -> Result<reqwest::Client, reqwest::Error> {
+    builder(config).timeout(config.deadline).build()
 }
 
 impl fmt::Debug for ReqwestTransport {
@@ -117,11 +141,8 @@ impl ReqwestTransport {
         HttpStorageConfig::check_token(&config.token.get())?;
         config.check_settings()?;
         let base = config.base_url.clone();
-        // For callers without the transport stack: no wait is without a bound.
-        let client = |config: &HttpStorageConfig| builder(config).timeout(config.deadline).build();
         let streams = builder(config).read_timeout(config.deadline).build().map_err(ConnectError::client)?;
-        let (shared, settings) = (client(config).map_err(ConnectError::client)?, config.clone());
-        let clients = Homes::new(shared, move || client(&settings).ok());
+        let clients = Clients::of(config).map_err(ConnectError::client)?;
         let (token, max_response_bytes, deadline) = (config.token.clone(), config.max_response_bytes, config.deadline);
         let request_id = config.request_id;
         Ok(Self { clients, streams, base, token, request_id, max_response_bytes, deadline })

@@ -4,24 +4,23 @@
 use super::connector::Connector;
 use crate::PoolStatus;
 use character_error_reporter::redacted;
+use character_storage_port::{max_homes, runtime_of_one_thread};
 use deadpool_postgres::{
     BuildError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
 };
 use std::{
     iter::{once, repeat},
-    num::NonZero,
     sync::{
         Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
     },
-    thread::available_parallelism,
     time::Duration,
 };
-use tokio::runtime::{Handle, Id, RuntimeFlavor};
+use tokio::runtime::Id;
 use tokio_postgres::Config;
 
-/// A pool for all, and one for each runtime of one thread that has asked, up to two for each core: a server may have one thread
-/// for sockets and one for a Message Hub on each.
+/// A pool for all, and one for each of the first runtimes of one thread that have asked. Not [`Homes`](character_storage_port::Homes):
+/// a new runtime changes the size of every pool.
 pub(super) struct Pools {
     shared: Resizable,
     homes: Vec<Home>,
@@ -98,11 +97,10 @@ impl Pools {
         let wait = Some(timeout);
         let timeouts = Timeouts { wait, create: wait, recycle: wait };
         let pool = |size| Resizable::new(connector, timeouts, size);
-        let homes = 2 * available_parallelism().map_or(1, NonZero::get);
         let home = |_| pool(0).map(|pool| Home { pool, runtime: OnceLock::new() });
         Ok(Self {
             shared: pool(connections)?,
-            homes: (0..homes).map(home).collect::<Result<_, _>>()?,
+            homes: (0..max_homes()).map(home).collect::<Result<_, _>>()?,
             connections: Mutex::new(connections),
             waiting: AtomicUsize::new(0),
             at_once: Timeouts { wait: Some(Duration::ZERO), ..timeouts },
@@ -172,9 +170,7 @@ impl Pools {
 
     /// The pool of the caller's runtime.
     fn own(&self) -> &Resizable {
-        let caller =
-            Handle::try_current().ok().filter(|handle| handle.runtime_flavor() == RuntimeFlavor::CurrentThread);
-        let Some(caller) = caller.map(|handle| handle.id()) else { return &self.shared };
+        let Some(caller) = runtime_of_one_thread().map(|handle| handle.id()) else { return &self.shared };
         for Home { pool, runtime } in &self.homes {
             let mut is_new = false;
             let runtime = *runtime.get_or_init(|| {
