@@ -7,8 +7,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use character_message_hub::{
-    CloudEvent, Deliveries, Delivery, ErrorKind, HubError, NEXT, Receipt, Result, SETTLE, Settle, Settlement,
-    Subscription,
+    CloudEvent, Deliveries, Delivery, ErrorKind, HubError, NEXT, QueueSubscriber, Receipt, Result, SETTLE, Settle,
+    Settlement, Subscription,
 };
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use tokio::{
@@ -27,7 +27,7 @@ pub(crate) struct FileDeliveries {
     shared: Arc<Shared>,
     subscribed: Arc<Subscribed>,
     settle_within: Duration,
-    max_in_flight: usize,
+    subscriber: QueueSubscriber,
     /// A delivery whose event is being read.
     reading: Option<(Receipt, JoinHandle<Result<Events>>)>,
     /// Events that were read together with an earlier one.
@@ -37,7 +37,8 @@ pub(crate) struct FileDeliveries {
 impl FileDeliveries {
     pub(crate) fn new(shared: Arc<Shared>, subscribed: Arc<Subscribed>, subscription: &Subscription) -> Self {
         let Subscription { settle_within, max_in_flight, .. } = *subscription;
-        Self { shared, subscribed, settle_within, max_in_flight, reading: None, ahead: HashMap::new() }
+        let subscriber = subscribed.join(settle_within, max_in_flight);
+        Self { shared, subscribed, settle_within, subscriber, reading: None, ahead: HashMap::new() }
     }
 
     /// The event of a delivery, out of what was read for it. The rest is kept for the next deliveries.
@@ -61,7 +62,7 @@ impl FileDeliveries {
                 let error = HubError::new(ErrorKind::NotFound, NEXT);
                 return Err(error.with_detail("the subscription was removed; subscribe again to begin a new one"));
             }
-            match self.subscribed.take(self.settle_within, self.max_in_flight) {
+            match self.subscribed.take(&self.subscriber) {
                 Ok(receipt) => return Ok(receipt),
                 Err(None) => changed.await,
                 Err(Some(at)) => {

@@ -1,7 +1,7 @@
 //! What the hub knows of its subscriptions in memory.
 
 use crate::cache::EventCache;
-use character_message_hub::{DeliveryQueue, Filter, NotHeld, Receipt, Settlement, SubscriptionName};
+use character_message_hub::{DeliveryQueue, Filter, NotHeld, QueueSubscriber, Receipt, Settlement, SubscriptionName};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -48,10 +48,14 @@ impl Subscribed {
         lock(&self.queue).push(sequence, 0, subject, ());
     }
 
+    pub(crate) fn join(&self, settle_within: Duration, max_in_flight: usize) -> QueueSubscriber {
+        lock(&self.queue).join(settle_within, max_in_flight)
+    }
+
     /// The next delivery, or when to ask again.
-    pub(crate) fn take(&self, settle_within: Duration, max_in_flight: usize) -> Result<Receipt, Option<Instant>> {
+    pub(crate) fn take(&self, subscriber: &QueueSubscriber) -> Result<Receipt, Option<Instant>> {
         let mut queue = lock(&self.queue);
-        match queue.take(Instant::now(), settle_within, max_in_flight) {
+        match queue.take(Instant::now(), subscriber) {
             Some((receipt, ())) => Ok(receipt),
             None => Err(queue.wakes_at()),
         }

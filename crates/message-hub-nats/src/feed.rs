@@ -19,7 +19,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -59,6 +59,8 @@ pub(crate) struct Feed {
     subscription: RwLock<Arc<Subscription>>,
     consumer: tokio::sync::Mutex<InPlace>,
     pub(crate) subscribers: Subscribers,
+    /// The number of subscribers that have joined, for the id of the next one.
+    pub(crate) joined: AtomicU64,
     pub(crate) events: Arc<EnsuredStream>,
     rejected: Arc<EnsuredStream>,
     pub(crate) prefix: Arc<str>,
@@ -98,6 +100,7 @@ impl Feed {
             subscription: RwLock::new(Arc::new(subscription)),
             consumer: tokio::sync::Mutex::new(InPlace { intake: Intake::All, is_current: false }),
             subscribers,
+            joined: AtomicU64::new(0),
             held,
             gated: AtomicBool::new(true),
             ended: AtomicBool::new(false),

@@ -34,6 +34,8 @@ pub(crate) struct Entry<T> {
     pub(crate) attempts: u64,
     /// The time for settling of the subscriber that has it, or had it last.
     pub(crate) settle_within: Duration,
+    /// The subscriber that has it, or had it last.
+    pub(crate) subscriber: u64,
     pub(crate) place: Place,
 }
 
@@ -42,6 +44,17 @@ pub(crate) struct Entry<T> {
 pub(crate) struct Order {
     pub(crate) sequences: BTreeSet<u64>,
     pub(crate) busy: Option<u64>,
+}
+
+/// One that takes events, with its own limits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subscriber {
+    /// Of no other one of the feed.
+    pub(crate) id: u64,
+    /// The time for settling that it has.
+    pub(crate) settle_within: Duration,
+    /// The maximum number of its own deliveries that are not settled.
+    pub(crate) max_in_flight: usize,
 }
 
 /// Which delivery is settled.

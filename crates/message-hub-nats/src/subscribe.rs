@@ -3,7 +3,7 @@
 use crate::{
     feed::{Feed, Received},
     feeds::Running,
-    lane::Receipt,
+    lane::{Receipt, Subscriber},
     link::Sent,
 };
 use async_nats::Subject;
@@ -26,8 +26,7 @@ const MAX_REASON: usize = 1_000;
 /// A subscriber.
 pub(crate) struct NatsDeliveries {
     running: Arc<Running>,
-    settle_within: Duration,
-    max_in_flight: usize,
+    limits: Subscriber,
 }
 
 impl fmt::Debug for NatsDeliveries {
@@ -40,7 +39,8 @@ impl NatsDeliveries {
     /// A subscriber of a feed with the limits of its own subscription.
     pub(crate) fn new(running: Arc<Running>, subscription: &Subscription) -> Self {
         let Subscription { settle_within, max_in_flight, .. } = *subscription;
-        Self { running, settle_within, max_in_flight }
+        let id = running.feed.joined.fetch_add(1, Ordering::Relaxed);
+        Self { running, limits: Subscriber { id, settle_within, max_in_flight } }
     }
 
     fn take(&self) -> Option<Delivery> {
@@ -51,7 +51,7 @@ impl NatsDeliveries {
             if feed.is_gated() {
                 return None;
             }
-            held.take(Instant::now(), self.settle_within, self.max_in_flight)?
+            held.take(Instant::now(), &self.limits)?
         };
         feed.nudged.notify_one();
         let settle = NatsSettle { feed: Arc::clone(feed), receipt };

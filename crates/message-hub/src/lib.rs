@@ -75,5 +75,5 @@ pub use message::{MAX_BATCH, MAX_EVENT_BYTES, MAX_MESSAGE_ID, Message, Published
 pub use name::{InvalidName, ServiceName, SubscriptionName};
 pub use operators::{HubOperations, RejectedEvent, SubscriptionState};
 pub use port::{MessageHub, NEXT, PROBE, PUBLISH, REQUEST, SETTLE, SUBSCRIBE, Subscription};
-pub use queue::{DeliveryQueue, NotHeld, Receipt};
+pub use queue::{DeliveryQueue, NotHeld, QueueSubscriber, Receipt};
 pub use request::{Reply, ServiceRequest};

@@ -2,8 +2,8 @@
 
 use crate::{
     CloudEvent, Deliveries, Delivery, DeliveryQueue, ErrorKind, Filter, HubError, MAX_BATCH, Message, MessageHub, NEXT,
-    PUBLISH, Published, REQUEST, Receipt, Reply, Result, SETTLE, ServiceName, ServiceRequest, Settle, Settlement,
-    Subscription, SubscriptionName,
+    PUBLISH, Published, QueueSubscriber, REQUEST, Receipt, Reply, Result, SETTLE, ServiceName, ServiceRequest, Settle,
+    Settlement, Subscription, SubscriptionName,
 };
 use async_trait::async_trait;
 use std::{
@@ -167,7 +167,7 @@ impl MessageHub for MemoryHub {
         subscription.check()?;
         let mut state = self.shared.lock();
         let State { events, subscriptions, .. } = &mut *state;
-        subscriptions
+        let subscribed = subscriptions
             .entry(subscription.name.clone())
             .and_modify(|subscribed| {
                 subscribed.filter = subscription.filter.clone();
@@ -180,7 +180,9 @@ impl MessageHub for MemoryHub {
                 }
                 subscribed
             });
-        Ok(Box::new(MemoryDeliveries { shared: Arc::clone(&self.shared), subscription: subscription.clone() }))
+        let subscriber = subscribed.queue.join(subscription.settle_within, subscription.max_in_flight);
+        let (shared, subscription) = (Arc::clone(&self.shared), subscription.clone());
+        Ok(Box::new(MemoryDeliveries { shared, subscription, subscriber }))
     }
 
     async fn probe(&self) -> Result<()> {
@@ -191,6 +193,7 @@ impl MessageHub for MemoryHub {
 struct MemoryDeliveries {
     shared: Arc<Shared>,
     subscription: Subscription,
+    subscriber: QueueSubscriber,
 }
 
 impl fmt::Debug for MemoryDeliveries {
@@ -207,12 +210,12 @@ impl Deliveries for MemoryDeliveries {
             tokio::pin!(changed);
             changed.as_mut().enable();
             let wakes_at = {
-                let Subscription { name, max_in_flight, settle_within, .. } = &self.subscription;
+                let Subscription { name, settle_within, .. } = &self.subscription;
                 let mut state = self.shared.lock();
                 let Some(subscribed) = state.subscriptions.get_mut(name) else {
                     return Err(HubError::new(ErrorKind::Corrupt, NEXT));
                 };
-                if let Some((receipt, event)) = subscribed.queue.take(Instant::now(), *settle_within, *max_in_flight) {
+                if let Some((receipt, event)) = subscribed.queue.take(Instant::now(), &self.subscriber) {
                     let settle = MemorySettle {
                         shared: Arc::clone(&self.shared),
                         name: name.clone(),

@@ -13,7 +13,7 @@ pub struct Subscription {
     pub name: SubscriptionName,
     /// Which events it receives. A changed filter counts from the next event on.
     pub filter: Filter,
-    /// The maximum number of deliveries that are not settled, 1 to 1,000. Default: 64.
+    /// The maximum number of deliveries of this subscriber that are not settled, 1 to 1,000. Default: 64.
     pub max_in_flight: usize,
     /// The time for settling a delivery: after it, the event is delivered again. 1 s to 1 h. Default: 30 s.
     pub settle_within: Duration,

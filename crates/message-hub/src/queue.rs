@@ -2,7 +2,7 @@
 
 use crate::Settlement;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque, hash_map::Entry},
     sync::Arc,
     time::Duration,
 };
@@ -31,6 +31,22 @@ pub struct Receipt {
     pub attempt: u64,
 }
 
+/// One that takes the events of a queue, with its own limits.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueSubscriber {
+    id: u64,
+    settle_within: Duration,
+    max_in_flight: usize,
+}
+
+/// A delivery that is not settled.
+#[derive(Debug)]
+struct Held {
+    lane: Lane,
+    until: Instant,
+    subscriber: u64,
+}
+
 /// The receipt is of a delivery that was settled, or whose event was delivered again since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotHeld;
@@ -45,7 +61,11 @@ pub struct DeliveryQueue<T> {
     /// The first events of lanes that can be delivered now.
     ready: BTreeMap<u64, Lane>,
     /// The first events of lanes that are delivered and not settled.
-    held: HashMap<u64, (Lane, Instant)>,
+    held: HashMap<u64, Held>,
+    /// The number of them of each subscriber that has any.
+    held_by: HashMap<u64, usize>,
+    /// The number of subscribers that have joined.
+    joined: u64,
     /// The first events of lanes that are delayed, and those that are held, by the time at which they become ready.
     timers: BTreeSet<(Instant, u64)>,
     delayed: HashMap<u64, Lane>,
@@ -58,6 +78,8 @@ impl<T> Default for DeliveryQueue<T> {
             lanes: HashMap::new(),
             ready: BTreeMap::new(),
             held: HashMap::new(),
+            held_by: HashMap::new(),
+            joined: 0,
             timers: BTreeSet::new(),
             delayed: HashMap::new(),
             unsettled: 0,
@@ -78,20 +100,26 @@ impl<T: Clone> DeliveryQueue<T> {
         }
     }
 
-    /// The next event that can be delivered, with the receipt to settle it with. It is held until `now + settle_within`.
-    /// `None`: nothing can be delivered now, or `max_in_flight` events are held.
-    pub fn take(&mut self, now: Instant, settle_within: Duration, max_in_flight: usize) -> Option<(Receipt, T)> {
+    /// One more subscriber, with the time that it has for settling a delivery, and the maximum number of its deliveries that are not
+    /// settled.
+    pub fn join(&mut self, settle_within: Duration, max_in_flight: usize) -> QueueSubscriber {
+        self.joined += 1;
+        QueueSubscriber { id: self.joined, settle_within, max_in_flight }
+    }
+
+    /// The next event that can be delivered, with the receipt to settle it with. It is held until its time for settling is over.
+    /// `None`: nothing can be delivered now, or the subscriber has the maximum number of deliveries.
+    pub fn take(&mut self, now: Instant, subscriber: &QueueSubscriber) -> Option<(Receipt, T)> {
+        let QueueSubscriber { id, settle_within, max_in_flight } = *subscriber;
         self.expire(now);
-        if self.held.len() >= max_in_flight {
+        if self.held_by.get(&id).is_some_and(|number| *number >= max_in_flight) {
             return None;
         }
         let (sequence, lane) = self.ready.pop_first()?;
         let first = self.lanes.get_mut(&lane)?.front_mut()?;
         first.attempts += 1;
         let (receipt, item) = (Receipt { sequence, attempt: first.attempts }, first.item.clone());
-        let until = now + settle_within;
-        self.held.insert(sequence, (lane, until));
-        self.timers.insert((until, sequence));
+        self.hold(sequence, Held { lane, until: now + settle_within, subscriber: id });
         Some((receipt, item))
     }
 
@@ -100,7 +128,7 @@ impl<T: Clone> DeliveryQueue<T> {
     /// # Errors
     /// [`NotHeld`]: nothing changed.
     pub fn settle(&mut self, receipt: Receipt, settlement: &Settlement, now: Instant) -> Result<(), NotHeld> {
-        let lane = self.release(receipt, now)?;
+        let Held { lane, .. } = self.release(receipt, now)?;
         match settlement {
             Settlement::RetryAfter(pause) => {
                 self.timers.insert((now + *pause, receipt.sequence));
@@ -116,10 +144,8 @@ impl<T: Clone> DeliveryQueue<T> {
     /// # Errors
     /// [`NotHeld`]: nothing changed.
     pub fn prolong(&mut self, receipt: Receipt, settle_within: Duration, now: Instant) -> Result<(), NotHeld> {
-        let lane = self.release(receipt, now)?;
-        let until = now + settle_within;
-        self.held.insert(receipt.sequence, (lane, until));
-        self.timers.insert((until, receipt.sequence));
+        let held = self.release(receipt, now)?;
+        self.hold(receipt.sequence, Held { until: now + settle_within, ..held });
         Ok(())
     }
 
@@ -147,18 +173,33 @@ impl<T: Clone> DeliveryQueue<T> {
         self.held.len()
     }
 
+    fn hold(&mut self, sequence: u64, held: Held) {
+        self.timers.insert((held.until, sequence));
+        *self.held_by.entry(held.subscriber).or_default() += 1;
+        self.held.insert(sequence, held);
+    }
+
+    fn unhold(&mut self, sequence: u64) -> Option<Held> {
+        let held = self.held.remove(&sequence)?;
+        if let Entry::Occupied(mut number) = self.held_by.entry(held.subscriber) {
+            *number.get_mut() -= 1;
+            if *number.get() == 0 {
+                number.remove();
+            }
+        }
+        Some(held)
+    }
+
     /// Takes a delivery back from its subscriber.
-    fn release(&mut self, receipt: Receipt, now: Instant) -> Result<Lane, NotHeld> {
+    fn release(&mut self, receipt: Receipt, now: Instant) -> Result<Held, NotHeld> {
         self.expire(now);
-        let (lane, until) = self.held.get(&receipt.sequence).ok_or(NotHeld)?;
+        let Held { lane, until, .. } = self.held.get(&receipt.sequence).ok_or(NotHeld)?;
         let first = self.lanes.get(lane).and_then(VecDeque::front).ok_or(NotHeld)?;
         if first.attempts != receipt.attempt {
             return Err(NotHeld);
         }
-        let (lane, until) = (lane.clone(), *until);
-        self.timers.remove(&(until, receipt.sequence));
-        self.held.remove(&receipt.sequence);
-        Ok(lane)
+        self.timers.remove(&(*until, receipt.sequence));
+        self.unhold(receipt.sequence).ok_or(NotHeld)
     }
 
     fn remove_first(&mut self, lane: Lane) {
@@ -181,7 +222,7 @@ impl<T: Clone> DeliveryQueue<T> {
             && at <= now
         {
             self.timers.pop_first();
-            let lane = self.held.remove(&sequence).map(|(lane, _)| lane).or_else(|| self.delayed.remove(&sequence));
+            let lane = self.unhold(sequence).map(|held| held.lane).or_else(|| self.delayed.remove(&sequence));
             if let Some(lane) = lane {
                 self.ready.insert(sequence, lane);
             }
@@ -206,34 +247,34 @@ mod tests {
     #[test]
     fn events_of_a_subject_come_one_at_a_time_and_others_beside() {
         let mut queue = queue(&[(1, Some("a")), (2, Some("a")), (3, Some("b")), (4, None), (5, None)]);
-        let now = Instant::now();
-        let (first, _) = queue.take(now, WITHIN, 9).unwrap();
-        let rest: Vec<_> = std::iter::from_fn(|| queue.take(now, WITHIN, 9)).map(|(_, item)| item).collect();
+        let (now, nine) = (Instant::now(), queue.join(WITHIN, 9));
+        let (first, _) = queue.take(now, &nine).unwrap();
+        let rest: Vec<_> = std::iter::from_fn(|| queue.take(now, &nine)).map(|(_, item)| item).collect();
         assert_eq!((first.sequence, rest), (1, vec![3, 4, 5]));
         queue.settle(first, &Settlement::Ack, now).unwrap();
-        assert_eq!(queue.take(now, WITHIN, 9).unwrap().1, 2);
+        assert_eq!(queue.take(now, &nine).unwrap().1, 2);
     }
 
     #[test]
     fn a_delayed_event_delays_its_subject_and_nothing_else() {
         let mut queue = queue(&[(1, Some("a")), (2, Some("a")), (3, Some("b"))]);
-        let now = Instant::now();
-        let (first, _) = queue.take(now, WITHIN, 9).unwrap();
+        let (now, nine) = (Instant::now(), queue.join(WITHIN, 9));
+        let (first, _) = queue.take(now, &nine).unwrap();
         queue.settle(first, &Settlement::RetryAfter(WITHIN), now).unwrap();
-        assert_eq!(queue.take(now, WITHIN, 9).unwrap().1, 3);
-        assert_eq!(queue.take(now + WITHIN / 2, WITHIN, 9), None);
+        assert_eq!(queue.take(now, &nine).unwrap().1, 3);
+        assert_eq!(queue.take(now + WITHIN / 2, &nine), None);
         assert_eq!(queue.wakes_at(), Some(now + WITHIN));
-        let (again, item) = queue.take(now + WITHIN, WITHIN, 9).unwrap();
+        let (again, item) = queue.take(now + WITHIN, &nine).unwrap();
         assert_eq!((item, again.attempt), (1, 2));
     }
 
     #[test]
     fn a_delivery_that_is_not_settled_in_time_is_delivered_again_and_its_receipt_is_worthless() {
         let mut queue = queue(&[(1, Some("a"))]);
-        let now = Instant::now();
-        let (late, _) = queue.take(now, WITHIN, 9).unwrap();
+        let (now, nine) = (Instant::now(), queue.join(WITHIN, 9));
+        let (late, _) = queue.take(now, &nine).unwrap();
         assert_eq!(queue.settle(late, &Settlement::Ack, now + WITHIN), Err(NotHeld));
-        let (again, _) = queue.take(now + WITHIN, WITHIN, 9).unwrap();
+        let (again, _) = queue.take(now + WITHIN, &nine).unwrap();
         assert_eq!(queue.settle(late, &Settlement::Ack, now + WITHIN), Err(NotHeld));
         queue.prolong(again, WITHIN, now + WITHIN * 2 - Duration::from_secs(1)).unwrap();
         assert_eq!(queue.settle(again, &Settlement::Ack, now + WITHIN * 2), Ok(()));
@@ -244,12 +285,26 @@ mod tests {
     #[test]
     fn no_more_than_the_maximum_are_in_flight() {
         let mut queue = queue(&[(1, None), (2, None), (3, None)]);
-        let now = Instant::now();
-        let (first, _) = queue.take(now, WITHIN, 2).unwrap();
-        queue.take(now, WITHIN, 2).unwrap();
-        assert_eq!((queue.take(now, WITHIN, 2), queue.in_flight()), (None, 2));
+        let (now, two) = (Instant::now(), queue.join(WITHIN, 2));
+        let (first, _) = queue.take(now, &two).unwrap();
+        queue.take(now, &two).unwrap();
+        assert_eq!((queue.take(now, &two), queue.in_flight()), (None, 2));
         queue.settle(first, &Settlement::Reject("no".into()), now).unwrap();
-        assert_eq!(queue.take(now, WITHIN, 2).unwrap().1, 3);
+        assert_eq!(queue.take(now, &two).unwrap().1, 3);
         assert_eq!(queue.len(), 2);
+    }
+
+    #[test]
+    fn each_subscriber_has_its_own_maximum_of_deliveries() {
+        let mut queue = queue(&[(1, None), (2, None), (3, None), (4, None)]);
+        let (now, two, one) = (Instant::now(), queue.join(WITHIN, 2), queue.join(WITHIN * 2, 1));
+        let (first, _) = queue.take(now, &two).unwrap();
+        queue.take(now, &two).unwrap();
+        let (third, _) = queue.take(now, &one).unwrap();
+        assert_eq!((third.sequence, queue.take(now, &one), queue.take(now, &two)), (3, None, None));
+        queue.settle(first, &Settlement::Ack, now).unwrap();
+        assert_eq!((queue.take(now, &one), queue.take(now, &two).map(|(_, item)| item)), (None, Some(4)));
+        assert_eq!(queue.take(now + WITHIN, &two).map(|(_, item)| item), Some(2), "its deliveries are over");
+        assert_eq!((queue.held_by.len(), queue.in_flight()), (2, 2));
     }
 }
