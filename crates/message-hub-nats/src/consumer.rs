@@ -12,7 +12,7 @@ use async_nats::jetstream::{
     stream::ConsumerErrorKind,
 };
 use character_error_reporter::redacted;
-use character_message_hub::{ErrorKind, Filter, HubError, Result, Subscription};
+use character_message_hub::{ErrorKind, Filter, HubError, Result, Subscription, SubscriptionName};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -173,7 +173,7 @@ impl Info {
 pub(crate) async fn info(
     link: &Link,
     events: &EnsuredStream,
-    subscription: &Subscription,
+    subscription: &SubscriptionName,
     operation: &'static str,
     deadline: Instant,
 ) -> Result<Info> {
@@ -188,7 +188,7 @@ pub(crate) async fn info(
 pub(crate) async fn find(
     link: &Link,
     events: &EnsuredStream,
-    subscription: &Subscription,
+    subscription: &SubscriptionName,
     operation: &'static str,
     deadline: Instant,
 ) -> Result<Option<Info>> {
@@ -202,11 +202,11 @@ pub(crate) async fn find(
 async fn ask(
     link: &Link,
     events: &EnsuredStream,
-    subscription: &Subscription,
+    subscription: &SubscriptionName,
     operation: &'static str,
     deadline: Instant,
 ) -> Result<std::result::Result<Info, jetstream::Error>> {
-    let subject = format!("CONSUMER.INFO.{}.{}", events.name(), subscription.name);
+    let subject = format!("CONSUMER.INFO.{}.{}", events.name(), subscription);
     api::call(link, operation, &subject, None, deadline).await
 }
 

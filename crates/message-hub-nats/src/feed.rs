@@ -67,6 +67,8 @@ pub(crate) struct Feed {
     held: Mutex<Held<Arc<Received>>>,
     /// Nothing is delivered: events that an earlier subscriber had not settled must arrive first.
     pub(crate) gated: AtomicBool,
+    /// The place in the consumer of the last delivery that has arrived here, or that came before the session.
+    pub(crate) place: AtomicU64,
     /// Nothing is received any more: an event that is to be retried returns to JetStream.
     pub(crate) ended: AtomicBool,
     fault: Mutex<Option<HubError>>,
@@ -103,6 +105,7 @@ impl Feed {
             joined: AtomicU64::new(0),
             held,
             gated: AtomicBool::new(true),
+            place: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             fault: Mutex::default(),
             changed: Notify::new(),
@@ -220,7 +223,7 @@ impl Feed {
         }
         *consumer = InPlace { intake, is_current: false };
         let (link, events) = (&self.link, &self.events);
-        let found = consumer::find(link, events, &self.subscription(), operation, deadline).await?;
+        let found = consumer::find(link, events, &self.subscription().name, operation, deadline).await?;
         // With a shorter time JetStream would deliver again at once what a client of an earlier subscriber has, and may still settle.
         let subscription = match found.and_then(|info| info.waits()) {
             Some(waits) => self.wait_at_least(waits),

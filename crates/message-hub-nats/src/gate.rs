@@ -36,8 +36,12 @@ impl Feed {
     /// Closes the gate when events were delivered to a subscriber that is gone: they come again, later than new ones, and must be
     /// delivered before them. Also returns the place of the last delivery in the consumer.
     pub(crate) async fn close_gate(&self, deadline: Instant) -> Result<(Option<Gate>, u64)> {
-        let info = consumer::info(&self.link, &self.events, &self.subscription(), NEXT, deadline).await?;
-        let gate = if self.is_something_away(&info) { self.shut().await? } else { None };
+        let info = consumer::info(&self.link, &self.events, &self.subscription().name, NEXT, deadline).await?;
+        // When nothing was delivered since the last session, only settlements may not have arrived, and what waits for them is the
+        // rest of their own subjects.
+        let has_missed = self.is_gated() || self.place.load(Ordering::Acquire) != info.deliveries();
+        let gate = if has_missed && self.is_something_away(&info) { self.shut().await? } else { None };
+        self.place.store(info.deliveries(), Ordering::Release);
         self.gated.store(gate.is_some(), Ordering::Release);
         self.changed.notify_waiters();
         Ok((gate, info.deliveries()))
@@ -111,7 +115,7 @@ impl Feed {
     /// that are waited for would find no place.
     async fn may_open(&self, gate: &Gate) -> Result<bool> {
         let deadline = Instant::now() + CALL;
-        let info = consumer::info(&self.link, &self.events, &self.subscription(), NEXT, deadline).await?;
+        let info = consumer::info(&self.link, &self.events, &self.subscription().name, NEXT, deadline).await?;
         let opens = !self.is_something_away(&info) || Instant::now() >= gate.shut_at + self.longest_wait();
         let intake = if opens { Intake::All } else { Intake::Unsettled };
         self.apply(Some(intake), NEXT, deadline).await?;

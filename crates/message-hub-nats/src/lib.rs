@@ -45,6 +45,7 @@ mod pump;
 mod rejections;
 mod replies;
 mod request;
+mod requested;
 mod responder;
 mod stream;
 mod subject;

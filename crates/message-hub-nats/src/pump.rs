@@ -5,6 +5,7 @@ use crate::{
     config::Subscribers,
     consumer,
     feed::{CALL, Feed, Received},
+    requested::{Hears, Requested},
 };
 use async_nats::{Message, Subscriber};
 use character_error_reporter::redacted;
@@ -146,7 +147,7 @@ impl Feed {
             // This question makes the server forget requests that no client listens to any more. nats-server 2.9 would otherwise
             // lose the first event that is returned until its time for settling has passed.
             let deadline = Instant::now() + CALL / 2;
-            drop(consumer::info(&self.link, &self.events, &self.subscription(), NEXT, deadline).await);
+            drop(consumer::info(&self.link, &self.events, &self.subscription().name, NEXT, deadline).await);
         };
         drop(timeout(CALL, end).await);
     }
@@ -196,7 +197,8 @@ impl Feed {
         let subscription = self.subscription();
         let count = {
             let held = self.held();
-            let room = consumer::MAX_HELD.saturating_sub(held.len());
+            // Without a place for those that come again, later ones of their subjects would be delivered before them.
+            let room = consumer::MAX_HELD.saturating_sub(held.len() - held.away());
             // Nothing is ready behind the gate, which waits for others.
             let ready = if self.is_gated() { 0 } else { held.ready() };
             let wanted = subscription.max_in_flight.saturating_sub(ready);
@@ -256,6 +258,7 @@ impl Feed {
         let Some(delivered) = consumer::delivery(&address) else { return Ok(()) };
         let (sequence, follows) = (delivered.sequence, delivered.place == requested.place + 1);
         requested.place = delivered.place;
+        self.place.store(delivered.place, Ordering::Release);
         if requested.ahead.is_asked && delivered.attempt == 1 {
             requested.ahead.received(Instant::now(), self.subscription().settle_within);
         }
@@ -290,78 +293,5 @@ async fn next_of(present: &mut Option<Subscriber>) -> Option<Message> {
     match present {
         Some(present) => present.next().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Whether JetStream has sent something to a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hears {
-    Nothing,
-    Jetstream,
-}
-
-/// New events that came in place of those that JetStream is to deliver again, which it does not do before their time.
-#[derive(Debug)]
-struct Ahead {
-    /// Whether the open request is for events that come again.
-    is_asked: bool,
-    received: usize,
-    /// From when on as many may come again.
-    again_at: Instant,
-}
-
-impl Ahead {
-    /// How many events to ask for when this number is to come again.
-    fn room(&mut self, away: usize, now: Instant) -> usize {
-        if now >= self.again_at {
-            self.received = 0;
-        }
-        away.saturating_sub(self.received)
-    }
-
-    fn received(&mut self, now: Instant, settle_within: Duration) {
-        if self.received == 0 {
-            // More than once before those that are to come again are forgotten.
-            self.again_at = now + (settle_within / 3).max(Duration::from_secs(1));
-        }
-        self.received += 1;
-    }
-}
-
-/// The open request for events.
-#[derive(Debug)]
-struct Requested {
-    /// The number of events that can still come.
-    count: usize,
-    ahead: Ahead,
-    expires_at: Instant,
-    /// When it was sent; `None` before the first one.
-    asked: Option<Instant>,
-    /// When JetStream sent something last; before that, when it was asked first.
-    heard: Instant,
-    hears: Hears,
-    not_before: Instant,
-    touch_at: Option<Instant>,
-    /// The place of the last delivery in the consumer.
-    place: u64,
-    /// A delivery went to another subscriber.
-    has_missed: bool,
-}
-
-impl Default for Requested {
-    fn default() -> Self {
-        let now = Instant::now();
-        Self {
-            count: 0,
-            ahead: Ahead { is_asked: false, received: 0, again_at: now },
-            expires_at: now,
-            asked: None,
-            heard: now,
-            hears: Hears::Nothing,
-            not_before: now,
-            touch_at: None,
-            place: 0,
-            has_missed: false,
-        }
     }
 }

@@ -4,6 +4,7 @@
 
 mod support;
 
+use character_fault_proxy::{Fault, FaultProxy};
 use character_message_hub::{
     Deliveries, HolderRecord, HolderRecords, Message, MessageHub, ServiceName, Subscription, SubscriptionName,
 };
@@ -310,5 +311,65 @@ async fn a_record_is_replaced_by_the_writer_that_knows_the_one_before_it() {
         assert!(second > first);
         assert_eq!(hubs[0].read(&name).await.unwrap(), Some(HolderRecord { revision: second, holder: None }));
         assert_eq!(hubs[0].replace(&name, first, Some(&other)).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_settled_in_time_comes_before_later_ones_of_its_subject_however_many_wait() {
+    const MOST: u64 = 10_000;
+    for release in RELEASES {
+        let server = NatsServer::start(release);
+        let hub = connected(config(&server, Subscribers::One)).await;
+        for part in messages("m", "ada", 10_010).chunks(1_000) {
+            publish_all(&hub, part).await;
+        }
+        let subscription =
+            Subscription { max_in_flight: 4, settle_within: Duration::from_secs(5), ..subscription("reader") };
+        let mut deliveries = hub.subscribe(&subscription).await.unwrap();
+        let unsettled = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap();
+        assert_eq!(unsettled.event().id(), "m-0");
+        let admin = async_nats::connect(server.url()).await.unwrap();
+        let end = Instant::now() + LIMIT;
+        loop {
+            let info = admin.request("$JS.API.CONSUMER.INFO.CHARACTER_EVENTS.reader", "".into()).await.unwrap();
+            let info: Value = serde_json::from_slice(&info.payload).unwrap();
+            if info["num_ack_pending"].as_u64() == Some(MOST) {
+                break;
+            }
+            assert!(Instant::now() < end, "{info}");
+            unsettled.in_progress().await.unwrap();
+            sleep(Duration::from_millis(100)).await;
+        }
+        let again = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap();
+        assert_eq!((again.event().id(), again.attempt()), ("m-0", 2), "{release:?}");
+        again.ack().await.unwrap();
+        let next = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap();
+        assert_eq!(next.event().id(), "m-1");
+    }
+}
+
+#[tokio::test]
+async fn a_settlement_that_is_lost_with_the_connection_holds_up_its_own_subject_alone() {
+    for release in RELEASES {
+        let server = NatsServer::start(release);
+        let way = FaultProxy::start(([127, 0, 0, 1], server.port()).into()).unwrap();
+        let beside = connected(config(&server, Subscribers::One)).await;
+        publish_all(&beside, &messages("before", "ada", 1)).await;
+        let url = format!("nats://{}", way.address());
+        let hub = connected(NatsHubConfig { subscribers: Subscribers::One, ..NatsHubConfig::new(url) }).await;
+        let long = Subscription { settle_within: Duration::from_secs(20), ..subscription("reader") };
+        let mut deliveries = hub.subscribe(&long).await.unwrap();
+        let held = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap();
+        way.freeze_open();
+        held.ack().await.unwrap_err();
+        way.strike(Fault::Pass);
+        works(&hub).await;
+        publish_all(&beside, &messages("after", "ada", 1)).await;
+        publish_all(&beside, &messages("other", "bob", 1)).await;
+        let next = timeout(Duration::from_secs(6), deliveries.next()).await;
+        let next = next.unwrap_or_else(|_| panic!("{release:?}: the other subject waits")).unwrap();
+        assert_eq!(next.event().id(), "other-0");
+        next.ack().await.unwrap();
+        assert_eq!(of_ada(&mut deliveries, 2).await, ["before-0", "after-0"], "{release:?}");
     }
 }
