@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use character_error_reporter::redacted;
 use character_message_hub::{
     Deliveries, Delivery, ErrorKind, HubError, NEXT, Result, SETTLE, SUBSCRIBE, Settle, Settlement, Subscription,
+    SubscriptionName,
 };
 use character_message_hub_wire::{
     self as wire, DeliveriesBody, DeliveryBody, SettleAction, SettleBody, SettleResultsBody, SettlementBody,
@@ -21,6 +22,8 @@ const WAIT: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long opening a subscription may take.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(35);
+/// How long opening a subscription waits for a hub that is away. One of several processes that crashes is replaced within 12 s.
+const OPEN_PATIENCE: Duration = Duration::from_secs(20);
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The maximum number of deliveries that one poll takes: few, so that the last of them is still held when its turn comes.
 const AT_ONCE: usize = 32;
@@ -60,12 +63,12 @@ impl Poller {
             ("poller", &self.name),
             ("received", &self.received),
         ]);
+        // The types are those of the subscriber that has subscribed last, perhaps another one since.
+        let request = if operation == SUBSCRIBE { request } else { request.header(wire::CONTINUES, "true") };
         let body = self.client.call(operation, request, limit_of_time, MAX_RESPONSE).await?;
         decoded(operation, &body)
     }
-}
 
-impl Poller {
     async fn leave(&self) -> Result<()> {
         let request = self.client.request(Method::DELETE, wire::EVENTS).query(&[
             ("subscription", self.subscription.name.as_str()),
@@ -77,18 +80,40 @@ impl Poller {
     }
 }
 
+/// The number of requests that failed since the last one that did not.
+#[derive(Debug, Default)]
+struct Failures(u32);
+
+impl Failures {
+    /// Logs the first one, and returns a random part of a pause that grows with each.
+    fn pause(&mut self, error: &HubError, subscription: &SubscriptionName) -> Duration {
+        if self.0 == 0 {
+            tracing::warn!(error = %redacted(error), %subscription, "the hub is away; waiting for it");
+        }
+        let longest = FIRST_PAUSE.saturating_mul(1 << self.0.min(10)).min(LONGEST_PAUSE);
+        self.0 = self.0.saturating_add(1);
+        let random = longest.mul_f64(rand::rng().random_range(0.5..1.0));
+        random.max(error.retry_after().unwrap_or_default().min(LONGEST_PAUSE))
+    }
+}
+
+/// Whether the hub may answer a repeated request.
+fn is_passing(error: &HubError) -> bool {
+    use ErrorKind::{Corrupt, Forbidden, Invalid, Unauthorized};
+    !matches!(error.kind(), Unauthorized | Forbidden | Corrupt | Invalid)
+}
+
 /// The deliveries of a subscription.
 #[derive(Debug)]
 pub(crate) struct HttpDeliveries {
     poller: Poller,
     /// Deliveries that arrived with an earlier one, and when.
     ahead: VecDeque<(Instant, DeliveryBody)>,
-    /// Polls that failed since the last one that did not.
-    failures: u32,
+    failures: Failures,
 }
 
 impl HttpDeliveries {
-    /// Opens the subscription at the hub.
+    /// Opens the subscription at the hub, and waits for one that is away for at most [`OPEN_PATIENCE`].
     pub(crate) async fn open(client: &Arc<Client>, subscription: &Subscription) -> Result<Self> {
         let poller = Poller {
             client: Arc::clone(client),
@@ -96,9 +121,19 @@ impl HttpDeliveries {
             name: Uuid::new_v4().simple().to_string(),
             received: String::new(),
         };
-        let limit = Limit::of(OPEN_TIMEOUT, "the limit of opening a subscription");
-        poller.ask(SUBSCRIBE, 0, Duration::ZERO, limit).await?;
-        Ok(Self { poller, ahead: VecDeque::new(), failures: 0 })
+        let (limit, mut failures) =
+            (Limit::of(OPEN_TIMEOUT, "the limit of opening a subscription"), Failures::default());
+        let end = Instant::now() + OPEN_PATIENCE;
+        loop {
+            // The hub itself waits when the process that makes the deliveries has crashed.
+            let wait = end.saturating_duration_since(Instant::now());
+            let Err(error) = poller.ask(SUBSCRIBE, 0, wait, limit).await else { break };
+            if !is_passing(&error) || Instant::now() >= end {
+                return Err(error);
+            }
+            sleep(failures.pause(&error, &subscription.name)).await;
+        }
+        Ok(Self { poller, ahead: VecDeque::new(), failures: Failures::default() })
     }
 
     async fn poll(&mut self) -> Result<()> {
@@ -116,15 +151,6 @@ impl HttpDeliveries {
         self.ahead.extend(batch.deliveries.into_iter().map(|delivery| (arrived, delivery)));
         Ok(())
     }
-
-    /// A random part of a pause that grows with each failure.
-    fn pause(&mut self, error: &HubError) -> Duration {
-        let longest = FIRST_PAUSE.saturating_mul(1 << self.failures.min(10)).min(LONGEST_PAUSE);
-        self.failures = self.failures.saturating_add(1);
-        longest
-            .mul_f64(rand::rng().random_range(0.5..1.0))
-            .max(error.retry_after().unwrap_or_default().min(LONGEST_PAUSE))
-    }
 }
 
 #[async_trait]
@@ -139,21 +165,13 @@ impl Deliveries for HttpDeliveries {
                 }
             }
             let Err(error) = self.poll().await else {
-                self.failures = 0;
+                self.failures = Failures::default();
                 continue;
             };
-            match error.kind() {
-                ErrorKind::Unauthorized | ErrorKind::Forbidden | ErrorKind::Corrupt | ErrorKind::Invalid => {
-                    return Err(error);
-                }
-                _ => {
-                    if self.failures == 0 {
-                        tracing::warn!(error = %redacted(&error), subscription = %self.poller.subscription.name, "the hub is away; waiting for it");
-                    }
-                    let pause = self.pause(&error);
-                    sleep(pause).await;
-                }
+            if !is_passing(&error) {
+                return Err(error);
             }
+            sleep(self.failures.pause(&error, &self.poller.subscription.name)).await;
         }
     }
 }

@@ -188,9 +188,36 @@ async fn a_refused_connection_is_certainly_not_applied() {
     for error in [publish_error(&hub).await, hub.request(get()).await.unwrap_err(), hub.probe().await.unwrap_err()] {
         assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }) && error.certainly_not_applied(), "{error}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn opening_a_subscription_waits_for_a_hub_that_is_away_and_not_for_ever() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
     let subscription = Subscription::new("sheets".parse().unwrap(), Filter::all());
-    let error = hub.subscribe(&subscription).await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }));
+    let begun = tokio::time::Instant::now();
+    let error = hub_at(&url).subscribe(&subscription).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }), "{error}");
+    let waited = begun.elapsed();
+    assert!((20..36).contains(&waited.as_secs()), "{waited:?}");
+}
+
+#[tokio::test]
+async fn a_subscription_is_opened_when_the_hub_is_there_again() {
+    let server = MockServer::start().await;
+    let given = || Mock::given(method("GET")).and(path("/v1/events"));
+    given().respond_with(ResponseTemplate::new(503)).up_to_n_times(3).with_priority(1).mount(&server).await;
+    let opened = ResponseTemplate::new(200).set_body_json(json!({ "deliveries": [] }));
+    given().respond_with(opened).with_priority(2).mount(&server).await;
+    let subscription = Subscription::new("sheets".parse().unwrap(), Filter::all());
+    hub_at(&server.uri()).subscribe(&subscription).await.unwrap();
+    let requests = server.received_requests().await.unwrap();
+    // The first one waits at the hub as long as a crash of one of its processes takes.
+    let first = requests.first().unwrap().url.query().unwrap();
+    assert!(first.contains("limit=0&wait_ms=") && !first.contains("wait_ms=0"), "{first}");
+    let continues = requests.iter().filter(|request| request.headers.contains_key("x-hub-continues"));
+    assert_eq!(continues.count(), 0, "each of them names the types that the subscription has from then on");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

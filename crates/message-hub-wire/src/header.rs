@@ -18,6 +18,8 @@ pub const IDEMPOTENT: &str = "x-hub-idempotent";
 pub const AUTHORIZATION_OF_SERVICE: &str = "x-service-authorization";
 /// Stands in every response that a service made, with the id of its instance. A response without it is of the hub itself.
 pub const RESPONDER: &str = "x-hub-responder";
+/// `true`: the request for events follows an earlier one of its subscriber, and leaves the types of the subscription as they are.
+pub const CONTINUES: &str = "x-hub-continues";
 
 /// The media type of most bodies.
 pub const JSON: &str = "application/json";

@@ -50,7 +50,7 @@ pub use deliveries::{
     SettleResult, SettleResultsBody, SettleStatus, SettlementBody,
 };
 pub use header::{
-    AUTHORIZATION_OF_SERVICE, BATCH, CORRELATION_ID, EVENT, EVENT_STREAM, IDEMPOTENT, JSON, MESSAGE_ID,
+    AUTHORIZATION_OF_SERVICE, BATCH, CONTINUES, CORRELATION_ID, EVENT, EVENT_STREAM, IDEMPOTENT, JSON, MESSAGE_ID,
     MESSAGE_ID_EXTENSION, PROBLEM_JSON, RESPONDER, TIMEOUT_MS, TRACEPARENT, is_media_type,
 };
 pub use operations::{RejectedBody, SubscriptionsBody};

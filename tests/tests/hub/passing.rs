@@ -1,6 +1,6 @@
 //! Polls that one process of the Message Hub passes on to the one that makes the deliveries.
 
-use super::{LIMIT, TOKEN, connected, hub, message, publish, support};
+use super::{LIMIT, TOKEN, connected, hub, message, publish, subscribe, support, take};
 use character_tests::{NatsRelease, NatsServer, Service};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -88,4 +88,17 @@ async fn an_event_whose_client_has_gone_from_the_process_that_passes_on_is_deliv
     }
     let list = || client().get(other.url("/v1/subscriptions")).bearer_auth(TOKEN);
     until(LIMIT, "the end of the backlog", list, |answer| answer.body["subscriptions"][0]["backlog"] == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscriber_over_http_opens_its_subscription_while_the_process_that_delivered_is_killed() {
+    let nats = NatsServer::start(NatsRelease::Current);
+    let (holder, other) = processes(&nats).await;
+    let hub = connected(&other, TOKEN);
+    publish(&hub, message("1", "ada")).await.unwrap();
+    // The other process knows the holder, whose record nothing but time ends.
+    assert!(poll(&other, "limit=0").await.is_empty());
+    holder.kill();
+    let mut deliveries = subscribe(&hub, "sheets").await;
+    assert_eq!(take(&mut deliveries, 1).await, ["1"]);
 }
