@@ -146,6 +146,8 @@ struct Settings {
     /// In nanoseconds.
     #[serde(default)]
     ack_wait: u64,
+    #[serde(default)]
+    description: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -158,6 +160,11 @@ impl Info {
     /// The number of deliveries so far, to any subscriber: the place of the last one in the consumer.
     pub(crate) fn deliveries(&self) -> u64 {
         self.delivered.consumer_seq
+    }
+
+    /// The types that the last subscriber has asked for. `None`: they are unknown, as [`described_filter`] says.
+    pub(crate) fn filter(&self) -> Option<Filter> {
+        described_filter(self.config.description.as_deref()?)
     }
 
     /// How long JetStream waits for settlements of deliveries that are not settled. `None`: there are none.

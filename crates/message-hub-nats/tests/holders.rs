@@ -6,7 +6,7 @@ mod support;
 
 use character_fault_proxy::{Fault, FaultProxy};
 use character_message_hub::{
-    Deliveries, HolderRecord, HolderRecords, Message, MessageHub, ServiceName, Subscription, SubscriptionName,
+    Deliveries, Filter, HolderRecord, HolderRecords, Message, MessageHub, ServiceName, Subscription, SubscriptionName,
 };
 use character_message_hub_nats::{NatsHub, NatsHubConfig, Subscribers};
 use character_message_hub_testkit::sample::{event_of, hasty, messages, subscription};
@@ -311,6 +311,24 @@ async fn a_record_is_replaced_by_the_writer_that_knows_the_one_before_it() {
         assert!(second > first);
         assert_eq!(hubs[0].read(&name).await.unwrap(), Some(HolderRecord { revision: second, holder: None }));
         assert_eq!(hubs[0].replace(&name, first, Some(&other)).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn the_types_of_a_subscription_are_those_of_its_last_subscriber_at_any_hub() {
+    for release in RELEASES {
+        let server = NatsServer::start(release);
+        let hubs: [NatsHub; 2] =
+            [connected(config(&server, Subscribers::One)).await, connected(config(&server, Subscribers::One)).await];
+        let name: SubscriptionName = "reader".parse().unwrap();
+        hubs[0].create_stream(LIMIT).await.unwrap();
+        assert_eq!(hubs[1].types(&name).await.unwrap(), None);
+        for types in ["character.*", "", "character.created,campaign.*"] {
+            let types: Filter = types.parse().unwrap();
+            let subscription = Subscription { filter: types.clone(), ..subscription("reader") };
+            let _deliveries = hubs[0].subscribe(&subscription).await.unwrap();
+            assert_eq!(hubs[1].types(&name).await.unwrap(), Some(types), "{release:?}");
+        }
     }
 }
 

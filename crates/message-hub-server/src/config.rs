@@ -7,6 +7,7 @@ use character_message_hub::{HolderRecords, PeerChannel, ServiceName};
 use character_message_hub_wire as wire;
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 use url::Url;
+use uuid::Uuid;
 
 /// The limits of requests, and the services of the configuration.
 #[derive(Clone, Debug)]
@@ -43,6 +44,11 @@ pub struct HubServerConfig {
 
 /// The beginning of the names of servers over one hub, before a UUID: `message-hub-`.
 pub const PEER_PREFIX: &str = "message-hub-";
+
+/// Whether a name is that of a server over one hub: what names no such one is passed on to none.
+pub(crate) fn is_peer(name: &str) -> bool {
+    name.strip_prefix(PEER_PREFIX).is_some_and(|id| Uuid::try_parse(id).is_ok())
+}
 
 impl Default for HubServerConfig {
     fn default() -> Self {
@@ -102,9 +108,9 @@ impl HubServerConfig {
                 return Err(InvalidHubServer::Setting { setting, found: format!("{time:?}"), range: "at least 1 ms" });
             }
         }
-        if let Some(peer) = self.peer.as_ref().filter(|peer| !peer.as_str().starts_with(PEER_PREFIX)) {
+        if let Some(peer) = self.peer.as_ref().filter(|peer| !is_peer(peer.as_str())) {
             let (setting, found) = ("peer", peer.to_string());
-            return Err(InvalidHubServer::Setting { setting, found, range: "a name that begins with message-hub-" });
+            return Err(InvalidHubServer::Setting { setting, found, range: "message-hub- and a UUID" });
         }
         if (self.peers.is_some() || self.holders.is_some()) && self.peer.is_none() {
             let (setting, found) = ("peer", "none".to_owned());
@@ -175,6 +181,16 @@ mod tests {
             let refused = wrong.check().unwrap_err().to_string();
             assert!(refused.starts_with(&format!("the setting {expected}: ")), "{refused}");
         }
+    }
+
+    #[test]
+    fn the_name_of_a_server_over_one_hub_is_one_that_the_others_pass_requests_on_to() {
+        let named = |peer: &str| HubServerConfig { peer: Some(peer.parse().unwrap()), ..HubServerConfig::default() };
+        for peer in ["message-hub-1", "message-hub-instances", "hub-5f0c3f0e3f0c4b0c8f0e3f0c4b0c8f0e"] {
+            let refused = named(peer).check().unwrap_err().to_string();
+            assert!(refused.ends_with(&format!("is {peer}: it must be message-hub- and a UUID")), "{refused}");
+        }
+        assert!(named(&format!("{PEER_PREFIX}{}", Uuid::new_v4().simple())).check().is_ok());
     }
 
     #[test]

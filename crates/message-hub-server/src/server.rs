@@ -160,6 +160,7 @@ impl HubServer {
             }
             self.inner.sessions.sweep();
             self.inner.pollers.sweep();
+            self.inner.passed.sweep();
             if let Some(holders) = &self.inner.holders {
                 holders.sweep();
             }

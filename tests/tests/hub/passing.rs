@@ -2,10 +2,12 @@
 
 use super::{LIMIT, TOKEN, connected, hub, message, publish, subscribe, support, take};
 use character_tests::{NatsRelease, NatsServer, Service};
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use reqwest::Response;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use support::{client, metrics, send, until};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -101,4 +103,47 @@ async fn a_subscriber_over_http_opens_its_subscription_while_the_process_that_de
     holder.kill();
     let mut deliveries = subscribe(&hub, "sheets").await;
     assert_eq!(take(&mut deliveries, 1).await, ["1"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_that_ask_for_other_types_keep_those_of_the_last_one_when_another_process_delivers() {
+    let nats = NatsServer::start(NatsRelease::Current);
+    let (holder, other) = processes(&nats).await;
+    let hub = connected(&other, TOKEN);
+    let stream = async |types: &str| {
+        let url = other.url(&format!("/v1/events?subscription=sheets&types={types}"));
+        let response =
+            reqwest::Client::new().get(url).bearer_auth(TOKEN).header("accept", "text/event-stream").send().await;
+        let mut parts = response.unwrap();
+        // It begins with the pause before a client connects again.
+        assert!(parts.chunk().await.unwrap().is_some());
+        parts
+    };
+    let mut streams = Vec::new();
+    for types in ["campaign.*", "session.*", "account.*", "character.*"] {
+        streams.push(stream(types).await);
+        sleep(SECOND / 2).await;
+    }
+    // The holder has answered each of them.
+    sleep(SECOND * 3).await;
+    assert_eq!(tokio::task::spawn_blocking(move || holder.terminate()).await.unwrap(), 0);
+    let is_held = |answer: &support::Answer| answer.metric::<f64>("message_hub_held_subscriptions") == Some(1.0);
+    until(LIMIT, "the other process delivers", || client().get(other.url("/metrics")), is_held).await;
+    sleep(SECOND * 3).await;
+    publish(&hub, message("1", "ada")).await.unwrap();
+    let arrived = async {
+        let mut waiting: FuturesUnordered<_> = streams.iter_mut().map(event_of).collect();
+        waiting.next().await.unwrap()
+    };
+    let text = timeout(SECOND * 5, arrived).await.unwrap();
+    assert!(text.contains("\"id\":\"1\""), "{text}");
+}
+
+/// The next event of a stream.
+async fn event_of(stream: &mut Response) -> String {
+    let mut text = String::new();
+    while !text.contains("data: ") || !text.ends_with("\n\n") {
+        text.push_str(std::str::from_utf8(&stream.chunk().await.unwrap().unwrap()).unwrap());
+    }
+    text
 }

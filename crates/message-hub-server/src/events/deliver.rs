@@ -1,11 +1,13 @@
 //! `GET /v1/events`: deliveries of a durable subscription, as a long poll or a stream.
 
 use super::{
+    batch::{Batch, EMPTY, response_of},
     elsewhere::{self, Caller, PassedOn},
     holders::{Holders, Origin, Place},
     holding::Holding,
+    passed::Awaited,
     pollers::{Poll, Subscribes},
-    sessions::{Session, Unsent},
+    sessions::Session,
     stream,
 };
 use crate::{
@@ -13,24 +15,15 @@ use crate::{
     caller::CallerDeadline,
     refusal::{Answer, Refusal},
 };
-use actix_web::{
-    HttpRequest, HttpResponse,
-    body::MessageBody,
-    http::header::{ACCEPT, CACHE_CONTROL},
-    web::Data,
-};
+use actix_web::{HttpRequest, HttpResponse, http::header::ACCEPT, web::Data};
 use character_http_kit::{ClientEnd, FollowedToken, QueryParameters};
 use character_message_hub::{
-    Applied, CloudEvent, Delivery, ErrorKind, Filter, HubError, NEXT, Result, SUBSCRIBE, ServiceName, Subscription,
-    SubscriptionName,
+    Applied, ErrorKind, Filter, HubError, Result, SUBSCRIBE, ServiceName, Subscription, SubscriptionName,
 };
-use character_message_hub_wire::{self as wire, DeliveryBody};
-use futures_util::FutureExt as _;
+use character_message_hub_wire as wire;
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
-/// A response ends after the delivery with which it reaches this size, in bytes. 8 MiB.
-const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// What a request waits at least: the hub may have to read its disk.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// How long the hub may take to open a subscription.
@@ -62,7 +55,7 @@ pub(crate) async fn deliver(request: HttpRequest, server: Data<HubServer>) -> An
         return stream::open(server, subscription, patience, token, caller).await;
     }
     let deadline = patience.or_earlier(Instant::now() + wait.max(SHORTEST_WAIT));
-    let asked = Asked { subscription, poller, received, limit, deadline };
+    let asked = Asked { subscription, poller, received, limit, deadline, awaited };
     let followed = token.clone();
     let polling = poll(&server, &asked, patience, &followed, &caller);
     tokio::select! {
@@ -70,7 +63,7 @@ pub(crate) async fn deliver(request: HttpRequest, server: Data<HubServer>) -> An
         () = token.revoked() => Err(Refusal::unauthorized()),
         // Nobody reads the response, so the deliveries are for another poll.
         () = ClientEnd::of(&request) => Ok(HttpResponse::NoContent().finish()),
-        () = awaited.ended() => Ok(response_of(EMPTY)),
+        () = asked.awaited.ended() => Ok(response_of(EMPTY)),
         answer = polling => answer,
     }
 }
@@ -84,6 +77,7 @@ struct Asked {
     received: String,
     limit: usize,
     deadline: Instant,
+    awaited: Awaited,
 }
 
 /// The response of whichever server holds the subscription, which may change while the request waits.
@@ -142,7 +136,7 @@ async fn poll_here(
             () = ended => false,
             () = session.ended() => true,
         };
-        if has_ended && batch.unsent.len() == 0 {
+        if has_ended && batch.is_empty() {
             return Ok(None);
         }
     }
@@ -150,7 +144,7 @@ async fn poll_here(
     if !token.is_accepted() {
         return Err(Refusal::unauthorized());
     }
-    Ok(Some(batch.response(poll)))
+    Ok(Some(batch.response(poll, &asked.awaited)))
 }
 
 /// A poll at the server that holds the subscription, for a part of the time. `None`: nothing came.
@@ -161,7 +155,7 @@ async fn poll_at(
     token: &FollowedToken,
     caller: &Caller,
 ) -> Answer<Option<HttpResponse>> {
-    let Asked { subscription, poller, received, limit, deadline } = asked;
+    let Asked { subscription, poller, received, limit, deadline, .. } = asked;
     let begun = Instant::now();
     let wait = deadline.saturating_duration_since(begun).min(elsewhere::TURN);
     let (poller, subscribes) = (poller.as_ref(), caller.subscribes);
@@ -174,7 +168,7 @@ async fn poll_at(
         Ok(found) => found,
         Err(error) if elsewhere::is_passing(&error) => {
             if let Some(holders) = server.holders() {
-                elsewhere::again(holders, &subscription.name, &error).await;
+                elsewhere::again(holders, &subscription.name, begun, &error).await;
             }
             return if Instant::now() < *deadline { Ok(None) } else { Err(error.into()) };
         }
@@ -194,13 +188,6 @@ async fn poll_at(
         // Another request of the poller has ended this one.
         _ => Ok(Some(response_of(found.sent()))),
     }
-}
-
-/// The body of a response without deliveries.
-const EMPTY: &[u8] = br#"{"deliveries":[]}"#;
-
-fn response_of(body: impl MessageBody + 'static) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type(wire::JSON).body(body)
 }
 
 /// The request of a poller that names itself, and the session of the subscription.
@@ -228,7 +215,7 @@ async fn begin(
 pub(crate) async fn leave(request: HttpRequest, server: Data<HubServer>) -> Answer {
     let caller = Caller::of(request.headers());
     if let (Origin::Server(id), "") = (caller.origin, request.query_string()) {
-        server.passed().end(id);
+        server.sessions().release(server.passed().end(id)).await;
         return Ok(HttpResponse::NoContent().finish());
     }
     let mut query = QueryParameters::among(&["subscription", "poller", "received"], request.query_string());
@@ -243,82 +230,6 @@ pub(crate) async fn leave(request: HttpRequest, server: Data<HubServer>) -> Answ
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// The response of a long poll, while it is made.
-struct Batch<'s> {
-    server: &'s HubServer,
-    session: Arc<Session>,
-    unsent: Unsent,
-    body: Vec<u8>,
-}
-
-impl<'s> Batch<'s> {
-    fn new(server: &'s HubServer, session: Arc<Session>) -> Self {
-        let body = br#"{"deliveries":["#.to_vec();
-        Self { server, session, unsent: Unsent::new(server.sessions()), body }
-    }
-
-    /// Waits for a delivery, and takes those that are there with it.
-    async fn fill(&mut self, limit: usize, deadline: Instant) -> Result<()> {
-        let session = Arc::clone(&self.session);
-        let Ok(mut deliveries) = timeout_at(deadline, session.deliveries.lock()).await else { return Ok(()) };
-        let sessions = self.server.sessions();
-        let mut next = timeout_at(deadline, session.next(&mut deliveries, sessions)).await.ok();
-        while let Some(arrived) = next.take() {
-            match arrived {
-                Ok(delivery) => self.push(delivery)?,
-                // What came before it is sent; the next request meets the error again.
-                Err(_) if self.unsent.len() > 0 => break,
-                Err(error) => {
-                    self.server.sessions().close(&session);
-                    return Err(error);
-                }
-            }
-            if self.unsent.len() < limit && self.body.len() < MAX_BYTES {
-                next = session.next(&mut deliveries, sessions).now_or_never();
-            }
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, delivery: Delivery) -> Result<()> {
-        let (attempt, event) = (delivery.attempt(), Arc::clone(delivery.event()));
-        let receipt = self.server.sessions().hold(&self.session, delivery);
-        if self.unsent.len() > 0 {
-            self.body.push(b',');
-        }
-        self.unsent.push(receipt.clone());
-        write(&mut self.body, &DeliveryBody { receipt, attempt, event })
-    }
-
-    fn response(self, poll: Option<Poll>) -> HttpResponse {
-        let Self { server, unsent, mut body, .. } = self;
-        let delivered = unsent.len();
-        let batch = poll.filter(|_| delivered > 0).map(|poll| poll.finish(unsent.receipts()));
-        match batch {
-            // A later request of the poller has taken its place: this one is not read.
-            Some(None) => {
-                drop(unsent);
-                body = EMPTY.to_vec();
-            }
-            Some(Some(batch)) => {
-                body.extend_from_slice(format!(r#"],"batch":"{batch}"}}"#).as_bytes());
-                unsent.sent();
-                server.metrics().delivered.inc_by(delivered as u64);
-            }
-            None => {
-                body.extend_from_slice(b"]}");
-                unsent.sent();
-                server.metrics().delivered.inc_by(delivered as u64);
-            }
-        }
-        response_of(body)
-    }
-}
-
-fn write(body: &mut Vec<u8>, delivery: &DeliveryBody) -> Result<()> {
-    serde_json::to_writer(body, delivery).map_err(|error| HubError::new(ErrorKind::Corrupt, NEXT).with_source(error))
-}
-
 /// The session of a subscription, within the time that opening it may take.
 pub(super) async fn open(
     server: &HubServer,
@@ -326,29 +237,34 @@ pub(super) async fn open(
     holding: Option<Arc<Holding>>,
     subscribes: Subscribes,
 ) -> Result<Arc<Session>> {
-    let sessions = server.sessions();
     let mut subscription = subscription.clone();
     if subscribes == Subscribes::Before
-        && let Some(filter) = sessions.filter(&subscription.name)
+        && let Some(types) = types(server, &subscription.name).await?
     {
-        subscription.filter = filter;
+        subscription.filter = types;
     }
+    let sessions = server.sessions();
     let opened = timeout(OPEN_TIMEOUT, sessions.open(server.hub(), &subscription, holding)).await;
     let late =
         || HubError::new(ErrorKind::Timeout, SUBSCRIBE).within("the limit of opening a subscription", OPEN_TIMEOUT);
     opened.map_err(|_| late())?
 }
 
+/// The types that the last subscriber has asked for, at this server or at the one that held the subscription before. `None`: they are
+/// unknown.
+async fn types(server: &HubServer, name: &SubscriptionName) -> Result<Option<Filter>> {
+    let here = || server.sessions().filter(name);
+    match (here(), server.holders()) {
+        (None, Some(holders)) => {
+            let kept = holders.types(name).await?;
+            // One may have subscribed meanwhile.
+            Ok(here().or(kept))
+        }
+        (known, _) => Ok(known),
+    }
+}
+
 fn accepts_stream(request: &HttpRequest) -> Answer<bool> {
     let accepted = body::text(request.headers(), ACCEPT.as_str())?.unwrap_or_default();
     Ok(accepted.split(',').any(|range| wire::is_media_type(range, wire::EVENT_STREAM)))
-}
-
-/// A delivery as a server-sent event.
-pub(super) fn server_sent(event: &Arc<CloudEvent>, attempt: u64, receipt: String) -> Result<Vec<u8>> {
-    // Attributes have no control characters, so each stays on its line.
-    let mut text = format!("id: {}\nevent: {}\ndata: ", event.id(), event.event_type()).into_bytes();
-    write(&mut text, &DeliveryBody { receipt, attempt, event: Arc::clone(event) })?;
-    text.extend_from_slice(b"\n\n");
-    Ok(text)
 }

@@ -12,24 +12,19 @@ use actix_web::{
 };
 use character_error_reporter::redacted;
 use character_message_hub::{
-    ErrorKind, Headers, HubError, NEXT, Result, ServiceName, ServiceRequest, Subscription, SubscriptionName,
+    Applied, ErrorKind, Headers, HubError, NEXT, Reply, Result, ServiceName, ServiceRequest, Subscription,
+    SubscriptionName,
 };
 use character_message_hub_wire::{self as wire, DeliveriesBody, ProblemBody, SettleAction, SettlementBody};
 use serde::Deserialize;
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
-use tokio::{runtime::Handle, sync::Notify};
+use std::{sync::Arc, time::Duration};
+use tokio::{runtime::Handle, time::Instant};
 use url::form_urlencoded::Serializer;
 use uuid::Uuid;
 
 /// Marks a request of another server, which is not passed on again, and holds its id. `DELETE` with it and without parameters ends the
-/// request.
+/// request, or releases the deliveries of its response.
 const PASSED_ON: &str = "x-hub-passed-on";
-/// Marks a poll that continues one whose filter counts already, unless another subscriber has changed it since.
-const CONTINUES: &str = "x-hub-continues";
 /// How long one poll waits at the holder: soon after a holder has stopped, another one is found.
 pub(super) const TURN: Duration = Duration::from_secs(2);
 /// How long the holder may take beyond that. The time for settling, at least a second, begins when it makes the delivery.
@@ -48,57 +43,8 @@ impl Caller {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let authorization = text(AUTHORIZATION.as_str()).map(Into::into);
         let origin = text(PASSED_ON).and_then(|id| id.parse().ok()).map_or(Origin::Client, Origin::Server);
-        let subscribes = if headers.contains_key(CONTINUES) { Subscribes::Before } else { Subscribes::Now };
+        let subscribes = if headers.contains_key(wire::CONTINUES) { Subscribes::Before } else { Subscribes::Now };
         Self { authorization, origin, subscribes }
-    }
-}
-
-/// What other servers have passed on to this one and wait for. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Passed(Arc<Mutex<HashMap<Uuid, Arc<Notify>>>>);
-
-/// One request of another server, or of a client.
-#[derive(Debug)]
-pub(super) struct Awaited {
-    passed: Passed,
-    origin: Origin,
-    ended: Arc<Notify>,
-}
-
-impl Passed {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Arc<Notify>>> {
-        // Each change of it is complete before anything can panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn begin(&self, origin: Origin) -> Awaited {
-        let ended = Arc::default();
-        if let Origin::Server(id) = origin {
-            self.lock().insert(id, Arc::clone(&ended));
-        }
-        Awaited { passed: self.clone(), origin, ended }
-    }
-
-    /// The other server does not wait any more.
-    pub(super) fn end(&self, id: Uuid) {
-        if let Some(ended) = self.lock().get(&id) {
-            ended.notify_one();
-        }
-    }
-}
-
-impl Awaited {
-    /// Waits until the sender does not wait any more.
-    pub(super) async fn ended(&self) {
-        self.ended.notified().await;
-    }
-}
-
-impl Drop for Awaited {
-    fn drop(&mut self) {
-        if let Origin::Server(id) = self.origin {
-            self.passed.lock().remove(&id);
-        }
     }
 }
 
@@ -174,23 +120,30 @@ pub(super) async fn poll(
     let id = Uuid::new_v4();
     let mut request = ServiceRequest { idempotent: false, ..request(id, holder, caller, path, wait + MARGIN) };
     if subscribes == Subscribes::Before {
-        request.headers.add(CONTINUES, "true");
+        request.headers.add(wire::CONTINUES, "true");
     }
     let waits = Waits { server: server.clone(), holder: holder.clone(), caller: caller.clone(), id: Some(id) };
     let (server, holder, authorization) = (server.clone(), holder.clone(), caller.authorization.clone());
-    let passing = server.passing();
+    let (passing, name) = (server.passing(), subscription.name.clone());
     let polling = tokio::spawn(async move {
-        let body = answered(&server, request).await?;
+        let reply = server.hub().request(request).await;
+        if let Some(holders) = server.holders() {
+            holders.heard(&name, &holder, reply.as_ref().err());
+        }
+        let body = answered(reply)?;
         let Receipts { deliveries } = serde_json::from_slice(&body).map_err(corrupt)?;
         let receipts = deliveries.into_iter().map(|delivery| delivery.receipt).collect();
         Ok(Found { server, holder, authorization, body, receipts, passing })
     });
-    let found = polling.await;
-    waits.answered();
-    found.unwrap_or_else(|_| Err(unavailable("the poll at another process of the hub failed")))
+    let found = polling.await.unwrap_or_else(|_| Err(unavailable("the poll at another process of the hub failed")));
+    // A response that was made and is not here has deliveries that wait for it.
+    if found.as_ref().err().is_none_or(HubError::certainly_not_applied) {
+        waits.answered();
+    }
+    found
 }
 
-/// Dropped before the holder has answered, it ends the request there.
+/// Dropped before the response of the holder is here, it ends the request there.
 struct Waits {
     server: HubServer,
     holder: ServiceName,
@@ -212,7 +165,7 @@ impl Drop for Waits {
         let request = ServiceRequest { method: "DELETE".into(), ..request };
         let (server, passing) = (self.server.clone(), self.server.passing());
         runtime.spawn(async move {
-            if let Err(error) = answered(&server, request).await {
+            if let Err(error) = answered(server.hub().request(request).await) {
                 tracing::debug!(error = %redacted(&error), "a poll at another process ends with its time");
             }
             drop(passing);
@@ -236,7 +189,7 @@ pub(super) async fn leave(
     query.append_pair("poller", poller.as_str()).append_pair("received", received);
     let path = format!("{}?{}", wire::EVENTS, query.finish());
     let request = ServiceRequest { method: "DELETE".into(), ..request(Uuid::new_v4(), holder, caller, path, MARGIN) };
-    answered(server, request).await.map(drop)
+    answered(server.hub().request(request).await).map(drop)
 }
 
 fn request(id: Uuid, holder: &ServiceName, caller: &Caller, path: String, timeout: Duration) -> ServiceRequest {
@@ -246,9 +199,11 @@ fn request(id: Uuid, holder: &ServiceName, caller: &Caller, path: String, timeou
     ServiceRequest { authorization, headers, ..ServiceRequest::get(holder.clone(), path, timeout) }
 }
 
-async fn answered(server: &HubServer, request: ServiceRequest) -> Result<Bytes> {
-    let reply = server.hub().request(request).await.map_err(|error| match error.kind() {
-        ErrorKind::NoResponder => unavailable("the process that holds the subscription does not answer"),
+fn answered(reply: Result<Reply>) -> Result<Bytes> {
+    let reply = reply.map_err(|error| match error.kind() {
+        ErrorKind::NoResponder => {
+            unavailable("the process that holds the subscription does not answer").with_applied(Applied::No)
+        }
         _ => to_client(error),
     })?;
     match reply.status {
@@ -312,9 +267,9 @@ impl Drop for Found {
     }
 }
 
-/// Waits before the next attempt, which reads again which server is the holder.
-pub(super) async fn again(holders: &Holders, name: &SubscriptionName, error: &HubError) {
+/// Waits before the next attempt, which reads which server is the holder unless that was read since this attempt has begun.
+pub(super) async fn again(holders: &Holders, name: &SubscriptionName, begun: Instant, error: &HubError) {
     tracing::debug!(subscription = %name, error = %redacted(error), "the holder of the subscription did not answer");
-    holders.doubt(name);
+    holders.doubt(name, begun);
     Holders::pause().await;
 }

@@ -1,15 +1,18 @@
 //! Which server over one hub makes the deliveries of a subscription: one at a time holds it, by a record that it renews.
 //!
 //! A record is replaced only by a writer that knows the one before it. No clock is compared with that of another machine: the holder
-//! counts from before it writes, and another server from when it first sees a record that then stays unchanged.
+//! counts from before it writes, and another server from when it first sees a record that then stays unchanged, or from when it has
+//! replaced one that was renewed.
 
 use super::{
     holding::Holding,
-    sessions::{Sessions, is_peer},
+    known::{KnownRecord, LAPSE, Verdict},
+    sessions::Sessions,
 };
+use crate::config::is_peer;
 use character_error_reporter::redacted;
 use character_message_hub::{
-    ErrorKind, HolderRecords, HubError, MAX_HOLDER_AGE, Result, SUBSCRIBE, ServiceName, SubscriptionName,
+    ErrorKind, Filter, HolderRecords, HubError, MAX_HOLDER_AGE, Result, SUBSCRIBE, ServiceName, SubscriptionName,
 };
 use prometheus_client::metrics::gauge::Gauge;
 use std::{
@@ -33,11 +36,6 @@ const TERM: Duration = Duration::from_secs(5);
 const RENEWAL: Duration = Duration::from_secs(1);
 /// The pause after a renewal that has failed.
 const AGAIN: Duration = Duration::from_millis(250);
-/// How long another server sees a record unchanged before it replaces it: longer than [`TERM`], for what a holder does between
-/// its reading of the clock and the end of a response.
-const LAPSE: Duration = Duration::from_secs(7);
-/// How long a record of another holder counts without being read again.
-const FRESH: Duration = Duration::from_secs(1);
 /// How long a subscription is held without a request for it.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long the end of this server waits for the records.
@@ -90,19 +88,7 @@ impl Kept {
 #[derive(Debug, Default)]
 struct Known {
     kept: Option<Kept>,
-    seen: Option<Seen>,
-}
-
-/// A record that was read.
-#[derive(Debug)]
-struct Seen {
-    revision: u64,
-    /// Since when it is unchanged.
-    since: Instant,
-    /// Whether it names another server.
-    is_of_other: bool,
-    /// The other server that it names, until it is to be read again.
-    other: Option<(ServiceName, Instant)>,
+    record: KnownRecord,
 }
 
 #[derive(Debug, Default)]
@@ -146,8 +132,7 @@ impl Entry {
             holding.use_at(now);
             return Some(Place::Here(Some(Arc::clone(holding))));
         }
-        let (other, until) = known.seen.as_ref()?.other.as_ref()?;
-        (now < *until).then(|| Place::At(other.clone()))
+        known.record.other(now).cloned().map(Place::At)
     }
 }
 
@@ -190,11 +175,19 @@ impl Holders {
         }
     }
 
-    /// Reads the record at the next request: the holder that it named does not answer.
-    pub(super) fn doubt(&self, name: &SubscriptionName) {
-        if let Some(seen) = &mut lock(&self.entry(name).known).seen {
-            seen.other = None;
-        }
+    /// The types that the last subscriber has asked for, at whichever server. `None`: they are unknown.
+    pub(super) async fn types(&self, name: &SubscriptionName) -> Result<Option<Filter>> {
+        self.records.types(name).await
+    }
+
+    /// Reads the record at the next request, unless that was done since `begun`, when the holder that it named was asked in vain.
+    pub(super) fn doubt(&self, name: &SubscriptionName, begun: Instant) {
+        lock(&self.entry(name).known).record.doubt(begun);
+    }
+
+    /// Notes whether a holder has answered a request: it has, unless there is this error.
+    pub(super) fn heard(&self, name: &SubscriptionName, holder: &ServiceName, error: Option<&HubError>) {
+        lock(&self.entry(name).known).record.heard(holder, error, Instant::now());
     }
 
     async fn ask(&self, name: &SubscriptionName, entry: &Entry) -> Result<Place> {
@@ -219,20 +212,27 @@ impl Holders {
                 // Its release must not end the next one.
                 ending.is_left().await;
             }
-            let record = self.records.read(name).await?;
+            // When it cannot be read, it is perhaps this server that is cut off, and not the holder that is silent.
+            let record = self.records.read(name).await.inspect_err(|_| lock(&entry.known).record.cannot_be_read())?;
             let revision = record.as_ref().map_or(0, |record| record.revision);
             let holder = record.and_then(|record| record.holder);
             // A record that names anything else is replaced: a poll must not go to another service.
             let other = holder.filter(|holder| is_peer(holder.as_str()) && *holder != self.own);
-            if let Some(place) = see(&mut lock(&entry.known), revision, other, Instant::now()) {
-                return Ok(place);
+            let verdict = lock(&entry.known).record.see(revision, other, Instant::now());
+            if let Verdict::At(other) = verdict {
+                return Ok(Place::At(other));
             }
             if self.has_left.load(Ordering::Acquire) {
                 return Err(ends());
             }
             let begun = Instant::now();
             if let Some(revision) = self.records.replace(name, revision, Some(&self.own)).await? {
-                self.begin(name, entry, revision, begun + TERM).await?;
+                let mut from = begun;
+                if verdict == Verdict::Silent {
+                    tracing::warn!(subscription = %name, "the process that makes the deliveries does not answer; this one takes its place");
+                    from = Instant::now() + LAPSE;
+                }
+                self.begin(name, entry, revision, Holding::new(from, begun + TERM)).await?;
                 if let Some(place) = entry.place(Instant::now()) {
                     return Ok(place);
                 }
@@ -242,9 +242,9 @@ impl Holders {
     }
 
     /// Holds a subscription whose record names this server.
-    async fn begin(&self, name: &SubscriptionName, entry: &Entry, revision: u64, until: Instant) -> Result<()> {
+    async fn begin(&self, name: &SubscriptionName, entry: &Entry, revision: u64, holding: Holding) -> Result<()> {
         self.make_room();
-        let holding = Arc::new(Holding::new(until));
+        let holding = Arc::new(holding);
         let (writing, writes) = watch::channel(());
         {
             let mut known = lock(&entry.known);
@@ -346,12 +346,12 @@ impl Holders {
                 }
                 return true;
             }
-            let Some(seen) = &known.seen else { return Arc::strong_count(entry) > 1 };
-            if Arc::strong_count(entry) > 1 || now < seen.since + IDLE {
+            if Arc::strong_count(entry) > 1 || known.record.is_younger(IDLE, now) {
                 return true;
             }
             // A client that asks again after minutes finds that the record of a holder that has ended is unchanged.
-            let is_remembered = seen.is_of_other && now < seen.since + MAX_HOLDER_AGE && remembered < MAX_SEEN;
+            let is_of_other = known.record.names_other() && known.record.is_younger(MAX_HOLDER_AGE, now);
+            let is_remembered = is_of_other && remembered < MAX_SEEN;
             remembered += usize::from(is_remembered);
             is_remembered
         });
@@ -378,17 +378,6 @@ impl Holders {
     pub(super) async fn pause() {
         sleep(AGAIN).await;
     }
-}
-
-/// Notes a record that was read. `None`: this server may replace it.
-fn see(known: &mut Known, revision: u64, other: Option<ServiceName>, now: Instant) -> Option<Place> {
-    let before = known.seen.as_ref().filter(|seen| seen.revision == revision);
-    let since = before.map_or(now, |seen| seen.since);
-    let is_of_other = other.is_some();
-    let other = other.filter(|_| now < since + LAPSE);
-    let place = other.clone().map(Place::At);
-    known.seen = Some(Seen { revision, since, is_of_other, other: other.map(|other| (other, now + FRESH)) });
-    place
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 use super::sessions::Session;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -17,6 +20,8 @@ enum State {
 /// A subscription that this server holds.
 #[derive(Debug)]
 pub(crate) struct Holding {
+    /// From when on it makes deliveries: the one before it that did not answer has stopped by then.
+    from: Instant,
     state: watch::Sender<State>,
     used: Mutex<Instant>,
     /// The sessions that make deliveries by it, also those that a request alone still has.
@@ -31,14 +36,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Holding {
-    pub(super) fn new(until: Instant) -> Self {
+    pub(super) fn new(from: Instant, until: Instant) -> Self {
         let (sessions, unsettled) = Default::default();
-        Self { state: watch::Sender::new(State::Held(until)), used: Mutex::new(Instant::now()), sessions, unsettled }
+        Self {
+            from,
+            state: watch::Sender::new(State::Held(until)),
+            used: Mutex::new(Instant::now()),
+            sessions,
+            unsettled,
+        }
     }
 
     /// Whether this server alone makes the deliveries now. A record that was not renewed in time is perhaps renewed yet.
     pub(super) fn is_held(&self) -> bool {
-        matches!(*self.state.borrow(), State::Held(until) if Instant::now() < until)
+        let now = Instant::now();
+        matches!(*self.state.borrow(), State::Held(until) if self.from <= now && now < until)
     }
 
     /// Waits until this server alone makes the deliveries; for ever when the holding has ended.
@@ -46,6 +58,7 @@ impl Holding {
         if self.is_held() {
             return;
         }
+        sleep_until(self.from).await;
         let mut state = self.state.subscribe();
         let is_held = |state: &State| matches!(*state, State::Held(until) if Instant::now() < until);
         if state.wait_for(is_held).await.is_err() {

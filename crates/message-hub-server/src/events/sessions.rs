@@ -1,7 +1,7 @@
 //! Open subscriptions, and the deliveries that clients have not settled.
 
 use super::holding::Holding;
-use crate::config::PEER_PREFIX;
+use crate::config::is_peer;
 use character_error_reporter::redacted;
 use character_message_hub::{
     Deliveries, Delivery, ErrorKind, Filter, HubError, MessageHub, Result, SETTLE, ServiceName, Settlement,
@@ -105,11 +105,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn lost() -> HubError {
     HubError::new(ErrorKind::DeliveryLost, SETTLE)
         .with_detail("the hub holds no such delivery: it was settled or given up")
-}
-
-/// Whether a name is that of a server over this hub: what names no such one is passed on to none.
-pub(super) fn is_peer(name: &str) -> bool {
-    name.strip_prefix(PEER_PREFIX).is_some_and(|id| Uuid::try_parse(id).is_ok())
 }
 
 impl Sessions {
@@ -259,7 +254,7 @@ impl Sessions {
         drop(self.releasing(receipts, &Handle::current()).await);
     }
 
-    fn releasing(&self, receipts: Vec<String>, runtime: &Handle) -> JoinHandle<()> {
+    pub(super) fn releasing(&self, receipts: Vec<String>, runtime: &Handle) -> JoinHandle<()> {
         let sessions = self.clone();
         runtime.spawn(async move {
             for receipt in receipts {
@@ -278,54 +273,17 @@ impl Sessions {
     pub(super) async fn in_progress(&self, receipt: &str) -> Result<()> {
         let held = lock(&self.held).get(receipt).cloned().ok_or_else(lost)?;
         // Another server waits for the end of the delivery.
-        if held.holding.as_ref().is_some_and(|holding| holding.is_lost()) {
-            return Err(lost());
+        match &held.holding {
+            Some(holding) if holding.is_lost() => return Err(lost()),
+            Some(holding) if holding.has_ended() => {
+                let detail = "another process makes the deliveries now: settle this one within the time that has begun";
+                return Err(HubError::new(ErrorKind::Unavailable { retry_after: None }, SETTLE).with_detail(detail));
+            }
+            _ => {}
         }
         let delivery = held.delivery.lock().await;
         delivery.as_ref().ok_or_else(lost)?.in_progress().await?;
         *lock(&held.until) = Instant::now() + held.settle_within;
         Ok(())
-    }
-}
-
-/// Deliveries of a response that is not sent yet. Dropped before that, they can be delivered again at once.
-#[derive(Debug)]
-pub(super) struct Unsent {
-    sessions: Sessions,
-    receipts: Vec<String>,
-}
-
-impl Unsent {
-    pub(super) fn new(sessions: &Sessions) -> Self {
-        Self { sessions: sessions.clone(), receipts: Vec::new() }
-    }
-
-    pub(super) fn push(&mut self, receipt: String) {
-        self.receipts.push(receipt);
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.receipts.len()
-    }
-
-    pub(super) fn receipts(&self) -> &[String] {
-        &self.receipts
-    }
-
-    /// The response is on its way.
-    pub(super) fn sent(mut self) {
-        self.receipts.clear();
-    }
-}
-
-impl Drop for Unsent {
-    fn drop(&mut self) {
-        let receipts = std::mem::take(&mut self.receipts);
-        // Without a runtime the process ends, and the hub delivers them again.
-        let Ok(runtime) = Handle::try_current() else { return };
-        if receipts.is_empty() {
-            return;
-        }
-        self.sessions.releasing(receipts, &runtime);
     }
 }

@@ -1,7 +1,8 @@
 //! Deliveries as server-sent events.
 
 use super::{
-    deliver::{open as open_session, place, server_sent},
+    batch::server_sent,
+    deliver::{open as open_session, place},
     elsewhere::{self, Caller, Found, PassedOn, is_passing},
     holders::{Holders, Place},
     holding::Holding,
@@ -35,6 +36,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const AT_ONCE: usize = 32;
 /// How long they wait: the time for settling, at least a second, has begun.
 const UNSENT: Duration = Duration::from_millis(500);
+/// How long a client that left some fetches one at a time: those that it left count as attempts.
+const SLOW: Duration = Duration::from_secs(60);
 /// The pause before a client connects again, in milliseconds: spread, so that the clients of a hub that was restarted do not
 /// all come at once.
 const RETRY_MS: std::ops::Range<u64> = 1_000..5_000;
@@ -48,9 +51,30 @@ struct Stream {
     session: Option<Arc<Session>>,
     /// What another server has delivered and is not sent yet, and when it is returned.
     found: Option<(Found, VecDeque<DeliveryBody>, Instant)>,
+    fetch: Fetch,
     metrics: Metrics,
     token: FollowedToken,
     ended: Ended,
+}
+
+/// How many deliveries a stream fetches at once from another server: as many as its client has been fast enough for.
+struct Fetch {
+    number: usize,
+    grows_at: Instant,
+}
+
+impl Fetch {
+    /// Everything that was fetched is sent in time.
+    fn sent(&mut self) {
+        if Instant::now() >= self.grows_at {
+            self.number = (self.number * 2).min(AT_ONCE);
+        }
+    }
+
+    /// The client has left some.
+    fn left(&mut self) {
+        *self = Self { number: 1, grows_at: Instant::now() + SLOW };
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +98,7 @@ pub(super) async fn open(
 ) -> Answer {
     let opening = async {
         match place(&server, &subscription.name, &caller).await? {
-            Place::Here(holding) => Ok(Some(open_session(&server, &subscription, holding, Subscribes::Now).await?)),
+            Place::Here(holding) => Ok(Some(open_session(&server, &subscription, holding, caller.subscribes).await?)),
             Place::At(_) => Ok(None),
         }
     };
@@ -85,7 +109,8 @@ pub(super) async fn open(
     let metrics = server.metrics().clone();
     metrics.streams.inc();
     let (found, ended) = (None, Ended::No);
-    let state = Stream { server, subscription, caller, session, found, metrics, token, ended };
+    let fetch = Fetch { number: 1, grows_at: Instant::now() };
+    let state = Stream { server, subscription, caller, session, found, fetch, metrics, token, ended };
     let retry = rand::rng().random_range(RETRY_MS);
     let first = Bytes::from(format!("retry: {retry}\n\n"));
     let rest = stream::unfold(state, |mut state| async { Some((state.next().await?, state)) });
@@ -129,8 +154,9 @@ impl Stream {
             if let Some(text) = self.found()? {
                 return Ok(Some(text));
             }
-            let place = place(&self.server, &self.subscription.name, &self.caller);
-            let turn = match place.await.map_err(to_client) {
+            let place = place(&self.server, &self.subscription.name, &self.caller).await;
+            let begun = Instant::now();
+            let turn = match place.map_err(to_client) {
                 Ok(Place::Here(holding)) => self.here(holding, until).await,
                 Ok(Place::At(holder)) => {
                     self.session = None;
@@ -143,7 +169,7 @@ impl Stream {
                 (Ok(None), _) => {}
                 // The stream outlasts a holder that ends, and a hub that is away.
                 (Err(error), Some(holders)) if is_passing(&error) => {
-                    elsewhere::again(holders, &self.subscription.name, &error).await;
+                    elsewhere::again(holders, &self.subscription.name, begun, &error).await;
                 }
                 (Err(error), _) => return Err(error),
             }
@@ -189,7 +215,7 @@ impl Stream {
     async fn elsewhere(&mut self, holder: &ServiceName, until: Instant) -> Result<()> {
         let (subscription, begun) = (&self.subscription, Instant::now());
         let wait = until.saturating_duration_since(begun).min(elsewhere::TURN);
-        let limit = subscription.max_in_flight.min(AT_ONCE);
+        let limit = subscription.max_in_flight.min(self.fetch.number);
         let subscribes = self.caller.subscribes;
         let passed_on = PassedOn { subscription, poller: None, received: "", limit, wait, subscribes };
         let found = elsewhere::poll(&self.server, holder, &self.caller, passed_on).await?;
@@ -209,9 +235,15 @@ impl Stream {
     /// The next of what another server has delivered.
     fn found(&mut self) -> Result<Option<Vec<u8>>> {
         let Some((found, deliveries, until)) = &mut self.found else { return Ok(None) };
-        let next = if Instant::now() < *until { deliveries.pop_front() } else { None };
+        let is_late = Instant::now() >= *until;
+        let next = if is_late { None } else { deliveries.pop_front() };
         let Some(DeliveryBody { receipt, attempt, event }) = next else {
-            // Those that a slow client left are delivered again.
+            match (deliveries.is_empty(), is_late) {
+                // They are delivered again.
+                (false, _) => self.fetch.left(),
+                (true, false) => self.fetch.sent(),
+                (true, true) => {}
+            }
             self.found = None;
             return Ok(None);
         };

@@ -18,6 +18,7 @@ struct Records {
     releasing: Mutex<Duration>,
     /// Every reader fails after this time.
     failing: Mutex<Option<Duration>>,
+    reads: AtomicU64,
 }
 
 impl Records {
@@ -29,6 +30,7 @@ impl Records {
 #[async_trait]
 impl HolderRecords for Records {
     async fn read(&self, subscription: &SubscriptionName) -> Result<Option<HolderRecord>> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         let failing = *lock(&self.failing);
         if let Some(after) = failing {
             sleep(after).await;
@@ -53,6 +55,10 @@ impl HolderRecords for Records {
         records.insert(subscription.clone(), HolderRecord { revision, holder: holder.cloned() });
         Ok(Some(revision))
     }
+
+    async fn types(&self, _: &SubscriptionName) -> Result<Option<Filter>> {
+        Ok(None)
+    }
 }
 
 fn name(text: &str) -> SubscriptionName {
@@ -64,8 +70,20 @@ fn own() -> ServiceName {
 }
 
 fn server(records: &Arc<Records>) -> (Holders, Sessions) {
-    let sessions = Sessions::of(Some(own()));
-    (Holders::new(own(), Arc::clone(records) as _, sessions.clone(), Gauge::default()), sessions)
+    named(own(), records)
+}
+
+fn named(own: ServiceName, records: &Arc<Records>) -> (Holders, Sessions) {
+    let sessions = Sessions::of(Some(own.clone()));
+    (Holders::new(own, Arc::clone(records) as _, sessions.clone(), Gauge::default()), sessions)
+}
+
+fn another() -> ServiceName {
+    format!("message-hub-{}", Uuid::new_v4()).parse().unwrap()
+}
+
+fn late() -> HubError {
+    HubError::new(ErrorKind::Timeout, SUBSCRIBE)
 }
 
 async fn held_here(holders: &Holders, name: &SubscriptionName) -> Arc<Holding> {
@@ -185,10 +203,10 @@ async fn a_session_that_a_request_alone_still_has_ends_with_its_holding() {
 async fn a_client_that_asks_every_few_minutes_finds_at_its_second_request_that_a_holder_has_ended() {
     let records = Arc::new(Records::default());
     let ((holders, _), sheets) = (server(&records), name("sheets"));
-    let ended: ServiceName = format!("message-hub-{}", Uuid::new_v4()).parse().unwrap();
+    let ended = another();
     assert!(records.replace(&sheets, 0, Some(&ended)).await.unwrap().is_some());
     assert!(matches!(holders.place(&sheets, Origin::Client).await, Ok(Place::At(at)) if at == ended));
-    holders.doubt(&sheets);
+    holders.doubt(&sheets, Instant::now());
     for _ in 0..10 {
         sleep(SECOND * 30).await;
         holders.sweep();
@@ -200,7 +218,7 @@ async fn a_client_that_asks_every_few_minutes_finds_at_its_second_request_that_a
 async fn what_was_seen_of_a_holder_is_forgotten_when_its_record_cannot_live_any_more() {
     let records = Arc::new(Records::default());
     let ((holders, _), sheets) = (server(&records), name("sheets"));
-    let other: ServiceName = format!("message-hub-{}", Uuid::new_v4()).parse().unwrap();
+    let other = another();
     assert!(records.replace(&sheets, 0, Some(&other)).await.unwrap().is_some());
     assert!(matches!(holders.place(&sheets, Origin::Client).await, Ok(Place::At(_))));
     sleep(SECOND * 3_599).await;
@@ -220,4 +238,110 @@ async fn a_record_that_names_no_server_over_this_hub_is_replaced() {
         held_here(&holders, &sheets).await;
         assert_eq!(records.holder(&sheets), Some(own()));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_answers_no_request_is_replaced_and_both_never_make_deliveries_at_the_same_time() {
+    let (records, sheets) = (Arc::new(Records::default()), name("sheets"));
+    let (silent, taking) = (another(), another());
+    let ((holders, _), (other, _)) = (named(silent.clone(), &records), named(taking.clone(), &records));
+    let before = held_here(&holders, &sheets).await;
+    let (begun, mut after) = (Instant::now(), None);
+    while !after.as_ref().is_some_and(|after: &Arc<Holding>| after.is_held()) {
+        match other.place(&sheets, Origin::Client).await.unwrap() {
+            Place::At(at) => {
+                assert_eq!(at, silent);
+                let asked = Instant::now();
+                sleep(SECOND * 3).await;
+                other.heard(&sheets, &silent, Some(&late()));
+                other.doubt(&sheets, asked);
+            }
+            Place::Here(holding) => after = holding,
+        }
+        for _ in 0..100 {
+            sleep(SECOND / 1_000).await;
+            assert!(!(before.is_held() && after.as_ref().is_some_and(|after| after.is_held())));
+        }
+        assert!(begun.elapsed() < SECOND * 30, "it is not replaced");
+    }
+    assert!(begun.elapsed() > SECOND * 15 && before.has_ended());
+    assert!(matches!(holders.place(&sheets, Origin::Client).await, Ok(Place::At(at)) if at == taking));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_answers_now_and_then_or_while_this_server_is_cut_off_is_not_replaced() {
+    let (records, sheets) = (Arc::new(Records::default()), name("sheets"));
+    let (busy, (other, _)) = (another(), server(&records));
+    let (holders, _) = named(busy.clone(), &records);
+    let holding = held_here(&holders, &sheets).await;
+    for round in 0..40 {
+        sleep(SECOND).await;
+        // At first it answers every eighth request, and then there is one in 8 s.
+        match round % 8 {
+            0 if round < 20 => other.heard(&sheets, &busy, None),
+            1.. if round < 20 => other.heard(&sheets, &busy, Some(&late())),
+            0 => other.heard(&sheets, &busy, Some(&late())),
+            _ => {}
+        }
+        other.doubt(&sheets, Instant::now());
+        assert!(matches!(other.place(&sheets, Origin::Client).await, Ok(Place::At(_))), "in round {round}");
+    }
+    for _ in 0..15 {
+        sleep(SECOND).await;
+        other.heard(&sheets, &busy, Some(&late()));
+    }
+    *lock(&records.failing) = Some(SECOND);
+    other.doubt(&sheets, Instant::now());
+    assert!(other.place(&sheets, Origin::Client).await.is_err());
+    *lock(&records.failing) = None;
+    other.heard(&sheets, &busy, Some(&late()));
+    assert!(matches!(other.place(&sheets, Origin::Client).await, Ok(Place::At(_))));
+    assert!(holding.is_held());
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_the_same_holder_does_not_answer_read_its_record_once() {
+    let (records, sheets) = (Arc::new(Records::default()), name("sheets"));
+    let (holders, _) = server(&records);
+    assert!(records.replace(&sheets, 0, Some(&another())).await.unwrap().is_some());
+    let asked = join_all((0..20).map(async |_| {
+        assert!(matches!(holders.place(&sheets, Origin::Client).await, Ok(Place::At(_))));
+        let begun = Instant::now();
+        sleep(SECOND / 2).await;
+        holders.doubt(&sheets, begun);
+        assert!(matches!(holders.place(&sheets, Origin::Client).await, Ok(Place::At(_))));
+    }));
+    asked.await;
+    assert_eq!(records.reads.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_of_another_holder_has_not_lapsed_although_an_earlier_stream_had_its_revision() {
+    let (records, sheets) = (Arc::new(Records::default()), name("sheets"));
+    let (holders, _) = server(&records);
+    for holder in [another(), another()] {
+        let record = HolderRecord { revision: 7, holder: Some(holder.clone()) };
+        lock(&records.records).insert(sheets.clone(), record);
+        holders.doubt(&sheets, Instant::now());
+        assert!(matches!(holders.place(&sheets, Origin::Client).await, Ok(Place::At(at)) if at == holder));
+        sleep(SECOND * 10).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_of_a_subscription_that_is_released_can_be_settled_and_not_prolonged() {
+    let records = Arc::new(Records::default());
+    let ((holders, sessions), sheets) = (server(&records), name("sheets"));
+    let (hub, holding) = (MemoryHub::new(), held_here(&holders, &sheets).await);
+    let event = CloudEvent::new("1", "/tests", "character.created").unwrap();
+    assert!(hub.publish(&[Message::of(Arc::new(event))], SECOND).await.iter().all(Result::is_ok));
+    let subscription = Subscription::new(sheets, Filter::all());
+    let session = sessions.open(&hub, &subscription, Some(Arc::clone(&holding))).await.unwrap();
+    let delivery = session.next(&mut *session.deliveries.lock().await, &sessions).await.unwrap();
+    let receipt = sessions.hold(&session, delivery);
+    sessions.in_progress(&receipt).await.unwrap();
+    holding.release();
+    let refused = sessions.in_progress(&receipt).await.unwrap_err();
+    assert_eq!(*refused.kind(), ErrorKind::Unavailable { retry_after: None });
+    sessions.settle(&receipt, Settlement::Ack).await.unwrap();
 }

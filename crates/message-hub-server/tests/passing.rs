@@ -1,0 +1,239 @@
+//! Polls and streams that one server passes on to another one, which a script plays, or that another one has passed on.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use actix_http::Request;
+use actix_web::{
+    App, Error,
+    body::{self, MessageBody},
+    dev::{Service, ServiceResponse},
+    http::Method,
+    test::{TestRequest, call_service, init_service},
+};
+use character_http_kit::AcceptedTokens;
+use character_message_hub::{
+    CloudEvent, ErrorKind, Filter, HolderRecord, HolderRecords, HubError, MemoryHub, Message, MessageHub, REQUEST,
+    Reply, Result, ServiceName, ServiceRequest, SubscriptionName, async_trait,
+};
+use character_message_hub_server::{HubServer, HubServerConfig};
+use character_message_hub_testkit::{Call, ScriptedHub, Step};
+use serde_json::{Value, json};
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep};
+
+const TOKEN: &str = "token-of-the-tests";
+const OWN: &str = "message-hub-00000000000000000000000000000001";
+const OTHER: &str = "message-hub-00000000000000000000000000000002";
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The record of every subscription, which another server renews before it is read, as long as it holds them.
+#[derive(Debug)]
+struct Records {
+    record: Mutex<HolderRecord>,
+    types: Option<Filter>,
+}
+
+impl Records {
+    fn of(holder: Option<&str>) -> Self {
+        let holder = holder.map(|holder| holder.parse().unwrap());
+        Self { record: Mutex::new(HolderRecord { revision: 1, holder }), types: None }
+    }
+}
+
+#[async_trait]
+impl HolderRecords for Records {
+    async fn read(&self, _: &SubscriptionName) -> Result<Option<HolderRecord>> {
+        let mut record = self.record.lock().unwrap();
+        record.revision += u64::from(record.holder.as_ref().is_some_and(|holder| holder.as_str() == OTHER));
+        Ok(Some(record.clone()))
+    }
+
+    async fn replace(&self, _: &SubscriptionName, revision: u64, holder: Option<&ServiceName>) -> Result<Option<u64>> {
+        let mut record = self.record.lock().unwrap();
+        if record.revision != revision {
+            return Ok(None);
+        }
+        *record = HolderRecord { revision: revision + 1, holder: holder.cloned() };
+        Ok(Some(record.revision))
+    }
+
+    async fn types(&self, _: &SubscriptionName) -> Result<Option<Filter>> {
+        Ok(self.types.clone())
+    }
+}
+
+fn server(hub: impl MessageHub + 'static, records: Records) -> HubServer {
+    let tokens = AcceptedTokens::new([TOKEN.to_owned().into()]).unwrap();
+    let (peer, holders) = (Some(OWN.parse().unwrap()), Some(Arc::new(records) as _));
+    HubServer::new(Arc::new(hub), tokens, HubServerConfig { peer, holders, ..HubServerConfig::default() }).unwrap()
+}
+
+/// A server that passes on to the other one, which answers so.
+fn passing_on(script: impl Fn(&ServiceRequest) -> Step + Send + Sync + 'static) -> HubServer {
+    let hub = ScriptedHub::over(MemoryHub::new(), move |call| match call {
+        Call::Request(request) if request.to.as_str() == OTHER => script(request),
+        _ => Step::Pass,
+    });
+    server(hub, Records::of(Some(OTHER)))
+}
+
+async fn service_of(
+    server: HubServer,
+) -> impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = Error> {
+    init_service(App::new().configure(move |config| server.configure(config))).await
+}
+
+fn request(method: Method, query: &str) -> TestRequest {
+    let uri = format!("/v1/events?subscription=sheets&{query}");
+    TestRequest::default().method(method).uri(&uri).insert_header(("authorization", format!("Bearer {TOKEN}")))
+}
+
+async fn json_of(
+    service: &impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = Error>,
+    request: TestRequest,
+) -> (u16, Value) {
+    let response = call_service(service, request.to_request()).await;
+    let status = response.status().as_u16();
+    let body = body::to_bytes(response.into_body()).await.ok().unwrap();
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+async fn publish(hub: &impl MessageHub, id: &str) {
+    let event = CloudEvent::new(id, "/tests", "character.created").unwrap();
+    assert!(hub.publish(&[Message::of(Arc::new(event))], SECOND).await.iter().all(Result::is_ok));
+}
+
+fn reply(status: u16, body: impl Into<Vec<u8>>) -> Step {
+    Step::Reply(Reply::new(status, body.into()))
+}
+
+fn failed(kind: ErrorKind) -> Step {
+    Step::Fail(HubError::new(kind, REQUEST))
+}
+
+#[actix_web::test]
+async fn a_response_that_is_lost_or_refused_between_two_servers_is_returned_to_the_one_that_made_it() {
+    tokio::time::pause();
+    for (answer, expected) in [
+        (failed(ErrorKind::Timeout), true),
+        (failed(ErrorKind::Unavailable { retry_after: None }), true),
+        (reply(502, "the reply has no room"), true),
+        (reply(200, "no deliveries"), true),
+        (reply(200, r#"{"deliveries":[]}"#), false),
+        (failed(ErrorKind::NoResponder), false),
+    ] {
+        let seen = Arc::<Mutex<Vec<_>>>::default();
+        let (noted, of_polls) = (Arc::clone(&seen), answer.clone());
+        let server = passing_on(move |request| {
+            let id = request.headers.get("x-hub-passed-on").map(str::to_owned);
+            noted.lock().unwrap().push((request.method.to_string(), id));
+            if &*request.method == "GET" { of_polls.clone() } else { reply(204, "") }
+        });
+        let service = service_of(server.clone()).await;
+        json_of(&service, request(Method::GET, "wait_ms=100")).await;
+        sleep(SECOND).await;
+        let seen = seen.lock().unwrap();
+        let of = |method: &str| seen.iter().filter(|(seen, _)| seen == method).map(|(_, id)| id.clone()).collect();
+        let (polls, returned): (Vec<_>, Vec<_>) = (of("GET"), of("DELETE"));
+        assert!(!polls.is_empty());
+        assert_eq!(returned, if expected { polls } else { Vec::new() }, "{answer:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_response_that_another_server_did_not_receive_is_delivered_again_at_once() {
+    let hub = MemoryHub::new();
+    let service = service_of(server(hub.clone(), Records::of(None))).await;
+    json_of(&service, request(Method::GET, "limit=0")).await;
+    publish(&hub, "1").await;
+    let passed_on = ("x-hub-passed-on", "5b1f8f5e-4f5e-4b0c-8f0e-3f0c4b0c8f0e");
+    let (_, lost) = json_of(&service, request(Method::GET, "wait_ms=1000").insert_header(passed_on)).await;
+    assert_eq!(lost["deliveries"][0]["event"]["id"], "1", "{lost}");
+    let end = TestRequest::delete().uri("/v1/events").insert_header(("authorization", format!("Bearer {TOKEN}")));
+    assert_eq!(json_of(&service, end.insert_header(passed_on)).await.0, 204);
+    let (_, again) = json_of(&service, request(Method::GET, "wait_ms=1000")).await;
+    assert_eq!(again["deliveries"][0]["attempt"], 2, "{again}");
+}
+
+#[actix_web::test]
+async fn a_holder_that_renews_its_record_and_does_not_answer_is_replaced() {
+    tokio::time::pause();
+    for kind in [ErrorKind::Timeout, ErrorKind::NoResponder] {
+        let silent = kind.clone();
+        let server = passing_on(move |_| failed(silent.clone()));
+        let (service, begun) = (service_of(server.clone()).await, Instant::now());
+        let (status, body) = json_of(&service, request(Method::GET, "limit=0&wait_ms=30000")).await;
+        assert_eq!(status, 200, "{body}");
+        assert!(begun.elapsed() < SECOND * 12, "{:?}", begun.elapsed());
+        assert_eq!(server.held().unwrap().1.len(), 1);
+    }
+    // One that answers, even if it refuses, stays.
+    let server = passing_on(|_| reply(503, r#"{"code":"unavailable"}"#));
+    let service = service_of(server.clone()).await;
+    assert_eq!(json_of(&service, request(Method::GET, "limit=0&wait_ms=30000")).await.0, 503);
+    assert!(server.held().unwrap().1.is_empty());
+}
+
+#[actix_web::test]
+async fn a_request_that_continues_keeps_the_types_of_the_subscription_when_another_server_holds_it_now() {
+    let hub = MemoryHub::new();
+    let records = Records { types: Some("character.created".parse().unwrap()), ..Records::of(None) };
+    let service = service_of(server(hub.clone(), records)).await;
+    let continued = |query: &str| request(Method::GET, query).insert_header(("x-hub-continues", "true"));
+    json_of(&service, continued("types=campaign.*&limit=0")).await;
+    publish(&hub, "1").await;
+    let (_, body) = json_of(&service, continued("types=campaign.*&wait_ms=1000")).await;
+    assert_eq!(body["deliveries"][0]["event"]["id"], "1", "{body}");
+    // A client that begins to ask changes them.
+    json_of(&service, request(Method::GET, "types=campaign.*&limit=0")).await;
+    publish(&hub, "2").await;
+    let (_, body) = json_of(&service, continued("types=character.created&wait_ms=100")).await;
+    assert_eq!(body["deliveries"], json!([]));
+}
+
+#[actix_web::test]
+async fn a_slow_client_of_a_stream_that_is_passed_on_leaves_no_deliveries_which_count_as_attempts() {
+    const READ: usize = 100;
+    tokio::time::pause();
+    let (made, left) = <(Arc<Mutex<usize>>, Arc<Mutex<usize>>)>::default();
+    let (making, leaving) = (Arc::clone(&made), Arc::clone(&left));
+    let server = passing_on(move |request| {
+        if &*request.method == "POST" {
+            let body: Value = serde_json::from_slice(&request.body).unwrap();
+            let settlements = body["settlements"].as_array().unwrap();
+            *leaving.lock().unwrap() += settlements.len();
+            let settled = |one: &Value| json!({ "receipt": one["receipt"], "status": "settled" });
+            return reply(200, json!({ "results": settlements.iter().map(settled).collect::<Vec<_>>() }).to_string());
+        }
+        let limit = request.path.split('&').find_map(|part| part.strip_prefix("limit=")).unwrap();
+        let mut made = making.lock().unwrap();
+        let mut delivery = || {
+            *made += 1;
+            let event = json!({ "specversion": "1.0", "id": made.to_string(), "source": "/", "type": "t" });
+            json!({ "receipt": format!("{OTHER}.{made}"), "attempt": 1, "event": event })
+        };
+        let deliveries: Vec<_> = (0..limit.parse().unwrap()).map(|_| delivery()).collect();
+        reply(200, json!({ "deliveries": deliveries }).to_string())
+    });
+    let service = service_of(server.clone()).await;
+    let stream = request(Method::GET, "").insert_header(("accept", "text/event-stream"));
+    let mut body = Box::pin(call_service(&service, stream.to_request()).await.into_body());
+    let mut received = 0;
+    while received < READ {
+        let part = poll_fn(|context| Pin::as_mut(&mut body).poll_next(context)).await.unwrap().ok().unwrap();
+        received += String::from_utf8_lossy(&part).matches("data: ").count();
+        // It is fast at first.
+        if received > READ / 2 {
+            sleep(SECOND).await;
+        }
+    }
+    drop(body);
+    sleep(SECOND).await;
+    let (made, left) = (*made.lock().unwrap(), *left.lock().unwrap());
+    assert_eq!(made, received + left);
+    assert!(left <= 32, "{left} deliveries of {made} were not sent");
+}
