@@ -1,9 +1,6 @@
 //! What is known of one client connection: its socket and its requests share it.
 
-use super::{
-    connections::{Connections, End},
-    interim::Interim,
-};
+use super::connections::{Connections, End};
 use actix_http::error::{DispatchError, ParseError};
 use character_error_reporter::redacted;
 use character_http_kit::{ClientEnd, ProblemTypes};
@@ -61,7 +58,6 @@ pub(super) struct Connection {
     in_flight: Cell<u32>,
     had_request: Cell<bool>,
     client_end: ClientEnd,
-    interim: Interim,
     waiting: Cell<Waiting>,
     /// Why the socket ended the connection, if it did.
     end: Cell<Option<End>>,
@@ -77,7 +73,6 @@ impl Connection {
             in_flight: Cell::new(0),
             had_request: Cell::new(false),
             client_end: ClientEnd::default(),
-            interim: Interim::default(),
             waiting: Cell::new(Waiting::Head(Instant::now() + AFTER_ACTIX)),
             end: Cell::new(None),
             refused: Cell::new(None),
@@ -92,12 +87,7 @@ impl Connection {
 
     /// Whether the connection ends with its next answer.
     pub(super) fn is_ending(&self) -> bool {
-        self.all.are_ending() || self.interim.is_waited_for()
-    }
-
-    /// Whether `100 Continue` is held back.
-    pub(super) fn interim(&self) -> &Interim {
-        &self.interim
+        self.all.are_ending()
     }
 
     /// The answer is on its way to the socket.

@@ -79,11 +79,7 @@ pub(super) struct Job {
 
 pub(super) enum JobBody {
     Whole(Bytes),
-    Parts {
-        parts: mpsc::Receiver<Result<Bytes, PayloadError>>,
-        /// Sent when the handler begins to read.
-        wanted: oneshot::Sender<()>,
-    },
+    Parts(mpsc::Receiver<Result<Bytes, PayloadError>>),
 }
 
 /// An answer on its way back. `Response` cannot be sent to another thread.
@@ -161,16 +157,10 @@ impl Lane {
     pub(super) async fn answer(&self, mut request: Request) -> Response<BoxBody> {
         let (parts, body) = mpsc::channel(PARTS);
         let (sender, answered) = oneshot::channel();
-        let (wanted, is_wanted) = oneshot::channel();
-        let waits = request.head().expect();
         let mut payload = request.take_payload();
-        let body = JobBody::Parts { parts: body, wanted };
-        let sent = self.send(Job { head: request.head().clone(), body, answer: sender });
+        let job = Job { head: request.head().clone(), body: JobBody::Parts(body), answer: sender };
+        let sent = self.send(job);
         let carry = async {
-            // Reading the body makes a client send it that waits for `100 Continue`.
-            if waits && is_wanted.await.is_err() {
-                return pending().await;
-            }
             while let Some(part) = payload.next().await {
                 // A handler that has seen enough of the body drops it.
                 if parts.send(part).await.is_err() {
@@ -229,14 +219,7 @@ where
     let payload: Payload<BoxedPayloadStream> = match body {
         JobBody::Whole(body) if body.is_empty() => Payload::None,
         JobBody::Whole(body) => Payload::from(Box::pin(stream::once(ready(Ok(body)))) as BoxedPayloadStream),
-        JobBody::Parts { parts, wanted } => {
-            let begun = stream::once(async move {
-                // The other side needs it only for a client that waits for `100 Continue`.
-                let _ = wanted.send(());
-                received(parts)
-            });
-            Payload::from(Box::pin(begun.flatten()) as BoxedPayloadStream)
-        }
+        JobBody::Parts(parts) => Payload::from(Box::pin(received(parts)) as BoxedPayloadStream),
     };
     let mut request = Request::with_payload(payload);
     *request.head_mut() = head;

@@ -8,7 +8,6 @@ mod answer;
 mod connection;
 mod connections;
 mod entrance;
-mod interim;
 mod lane;
 mod refusal;
 mod socket;
@@ -149,7 +148,6 @@ where
                 }
             });
             let http = HttpService::build()
-                .expect(fn_service(interim::expected))
                 .graceful_shutdown_signal(move || {
                     let stopping = stopping.clone();
                     async move { stopping.notified().await }

@@ -82,18 +82,6 @@ impl GuardedStream {
         self.stream.drop_unsent();
         Poll::Ready(io::ErrorKind::TimedOut.into())
     }
-
-    /// Writes `100 Continue` when it was held back and is wanted now.
-    fn poll_continue(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(rest) = self.connection.interim().owed() {
-            match Pin::new(&mut self.stream).poll_write(cx, rest) {
-                Poll::Pending => return self.poll_stall(cx).map(Err),
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(written) => self.connection.interim().advance(written?),
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
 }
 
 impl AsyncRead for GuardedStream {
@@ -117,13 +105,6 @@ impl AsyncRead for GuardedStream {
 
 impl AsyncWrite for GuardedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.connection.interim().has_begun() {
-            ready!(self.poll_continue(cx))?;
-        }
-        let held_back = self.connection.interim().held_back(bytes);
-        if held_back > 0 {
-            return Poll::Ready(Ok(held_back));
-        }
         if self.refusal.is_none() {
             self.refusal = EarlyRefusal::in_place_of(bytes, self.connection.problem_types());
             if let Some(refusal) = &self.refusal {
@@ -150,13 +131,11 @@ impl AsyncWrite for GuardedStream {
 
     /// actix-http flushes when all that it had to write is written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_continue(cx))?;
         match Pin::new(&mut self.stream).poll_flush(cx) {
             // TLS keeps what the system does not take.
             Poll::Pending => self.poll_stall(cx).map(Err),
             flushed => {
                 self.write_deadline = None;
-                self.connection.interim().note_flush();
                 flushed
             }
         }

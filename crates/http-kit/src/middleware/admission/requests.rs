@@ -120,7 +120,7 @@ impl RequestLimit {
 }
 
 /// A middleware that hands on at most the requests that `limit` has places for, and answers the others with
-/// `refusal`, on a connection that stays open when their body has at most 64 KiB and is not held back (`Expect`). A request counts until its answer begins.
+/// `refusal`, on a connection that stays open when their body has at most 64 KiB. A request counts until its answer begins.
 /// What `counts` does not find is always handed on: probes, which must not fail under load, and requests that wait for
 /// something to happen.
 pub fn limit_requests(
@@ -154,8 +154,7 @@ pub fn limit_requests(
 /// Reads a small body to its end and drops it. An answer to a request whose body was not read ends the connection, so that in
 /// an overload the clients would connect again and again, which costs the process more than the refusals.
 async fn without_its_small_body(mut request: ServiceRequest) -> ServiceRequest {
-    // Reading it would make a client send it that waits for `100 Continue`.
-    if !may_have_large_body(request.headers()) && !request.head().expect() {
+    if !may_have_large_body(request.headers()) {
         let mut body = request.take_payload();
         // A body that is late or broken ends the connection.
         let read = async { while body.next().await.is_some_and(|part| part.is_ok()) {} };
