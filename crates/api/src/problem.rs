@@ -171,9 +171,8 @@ impl Problem {
 
     /// `If-Match` names entity tags, and what is read has no strong one.
     pub(crate) fn no_strong_tag() -> Self {
-        Self::unmet_precondition().with_detail(
-            "what is read has no strong entity tag, and If-Match never matches a weak one; send If-None-Match to read it only when it changed",
-        )
+        Self::unmet_precondition()
+            .with_detail("what is read has no strong entity tag, and If-Match never matches a weak one")
     }
 
     fn unmet_precondition() -> Self {

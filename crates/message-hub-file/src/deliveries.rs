@@ -37,7 +37,7 @@ pub(crate) struct FileDeliveries {
 impl FileDeliveries {
     pub(crate) fn new(shared: Arc<Shared>, subscribed: Arc<Subscribed>, subscription: &Subscription) -> Self {
         let Subscription { settle_within, max_in_flight, .. } = *subscription;
-        let subscriber = subscribed.join(settle_within, max_in_flight);
+        let subscriber = QueueSubscriber::new(settle_within, max_in_flight);
         Self { shared, subscribed, settle_within, subscriber, reading: None, ahead: HashMap::new() }
     }
 

@@ -48,10 +48,6 @@ impl Subscribed {
         lock(&self.queue).push(sequence, 0, subject, ());
     }
 
-    pub(crate) fn join(&self, settle_within: Duration, max_in_flight: usize) -> QueueSubscriber {
-        lock(&self.queue).join(settle_within, max_in_flight)
-    }
-
     /// The next delivery, or when to ask again.
     pub(crate) fn take(&self, subscriber: &QueueSubscriber) -> Result<Receipt, Option<Instant>> {
         let mut queue = lock(&self.queue);

@@ -59,8 +59,6 @@ pub(crate) struct Feed {
     subscription: RwLock<Arc<Subscription>>,
     consumer: tokio::sync::Mutex<InPlace>,
     pub(crate) subscribers: Subscribers,
-    /// The number of subscribers that have joined, for the id of the next one.
-    pub(crate) joined: AtomicU64,
     pub(crate) events: Arc<EnsuredStream>,
     rejected: Arc<EnsuredStream>,
     pub(crate) prefix: Arc<str>,
@@ -102,7 +100,6 @@ impl Feed {
             subscription: RwLock::new(Arc::new(subscription)),
             consumer: tokio::sync::Mutex::new(InPlace { intake: Intake::All, is_current: false }),
             subscribers,
-            joined: AtomicU64::new(0),
             held,
             gated: AtomicBool::new(true),
             place: AtomicU64::new(0),

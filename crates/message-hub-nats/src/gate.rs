@@ -37,10 +37,9 @@ impl Feed {
     /// delivered before them. Also returns the place of the last delivery in the consumer.
     pub(crate) async fn close_gate(&self, deadline: Instant) -> Result<(Option<Gate>, u64)> {
         let info = consumer::info(&self.link, &self.events, &self.subscription().name, NEXT, deadline).await?;
-        // When nothing was delivered since the last session, only settlements may not have arrived, and what waits for them is the
-        // rest of their own subjects.
         let has_missed = self.is_gated() || self.place.load(Ordering::Acquire) != info.deliveries();
-        let gate = if has_missed && self.is_something_away(&info) { self.shut().await? } else { None };
+        let is_away = if has_missed { self.is_something_away(&info) } else { self.is_something_unknown(&info) };
+        let gate = if is_away { self.shut().await? } else { None };
         self.place.store(info.deliveries(), Ordering::Release);
         self.gated.store(gate.is_some(), Ordering::Release);
         self.changed.notify_waiters();
@@ -81,6 +80,14 @@ impl Feed {
             Subscribers::One => held.present(),
         };
         info.num_ack_pending > here
+    }
+
+    /// Whether JetStream waits for settlements of events that are forgotten here. When nothing was delivered since the last session, those
+    /// that are known and away hold up the rest of their own subjects alone.
+    fn is_something_unknown(&self, info: &Info) -> bool {
+        let mut held = self.held();
+        held.expire(Instant::now());
+        info.num_ack_pending > held.len()
     }
 
     async fn is_another_connected(&self) -> Result<bool> {

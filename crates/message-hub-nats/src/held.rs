@@ -26,8 +26,8 @@ pub(crate) struct Held<T> {
     ready: BTreeSet<u64>,
     timers: BTreeSet<(Instant, u64)>,
     in_flight: usize,
-    /// The same, of each subscriber that has any.
-    in_flight_of: HashMap<u64, usize>,
+    /// The same, by the limits under which they were delivered.
+    in_flight_of: HashMap<Subscriber, usize>,
     away: usize,
     /// Addresses of events whose time for settling began before they were delivered.
     to_touch: Vec<Subject>,
@@ -84,24 +84,25 @@ impl<T: Clone> Held<T> {
         self.orders.entry(lane.clone()).or_default().sequences.insert(sequence);
         let (attempts, place) = (delivered.saturating_sub(1), Place::Waiting(now));
         let settle_within = self.settle_within;
+        let subscriber = Subscriber { settle_within, max_in_flight: 0 };
         let entry =
-            Entry { lane: lane.clone(), item, address, touched: now, attempts, settle_within, subscriber: 0, place };
+            Entry { lane: lane.clone(), item, address, touched: now, attempts, settle_within, subscriber, place };
         self.entries.insert(sequence, entry);
         self.refresh(&lane, now);
     }
 
     /// The next event that can be delivered. A subscriber has it for its time for settling.
     pub(crate) fn take(&mut self, now: Instant, subscriber: &Subscriber) -> Option<(Receipt, T)> {
-        let Subscriber { id, settle_within, max_in_flight } = *subscriber;
+        let Subscriber { settle_within, max_in_flight } = *subscriber;
         let now = self.time(now);
         self.expire(now);
-        if self.in_flight_of.get(&id).is_some_and(|number| *number >= max_in_flight) {
+        if self.in_flight_of.get(subscriber).is_some_and(|number| *number >= max_in_flight) {
             return None;
         }
         let sequence = self.first_fresh(now)?;
         let entry = self.entries.get_mut(&sequence)?;
         entry.attempts += 1;
-        (entry.settle_within, entry.subscriber) = (settle_within, id);
+        (entry.settle_within, entry.subscriber) = (settle_within, *subscriber);
         let taken = (Receipt { sequence, attempt: entry.attempts }, entry.item.clone());
         if now > entry.touched + self.settle_within / 10 {
             entry.touched = now;

@@ -34,8 +34,8 @@ pub(crate) struct Entry<T> {
     pub(crate) attempts: u64,
     /// The time for settling of the subscriber that has it, or had it last.
     pub(crate) settle_within: Duration,
-    /// The subscriber that has it, or had it last.
-    pub(crate) subscriber: u64,
+    /// The limits under which it was delivered last.
+    pub(crate) subscriber: Subscriber,
     pub(crate) place: Place,
 }
 
@@ -46,14 +46,12 @@ pub(crate) struct Order {
     pub(crate) busy: Option<u64>,
 }
 
-/// One that takes events, with its own limits.
-#[derive(Clone, Copy, Debug)]
+/// The limits of subscribers that take events together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Subscriber {
-    /// Of no other one of the feed.
-    pub(crate) id: u64,
-    /// The time for settling that it has.
+    /// The time for settling that they have.
     pub(crate) settle_within: Duration,
-    /// The maximum number of its own deliveries that are not settled.
+    /// The maximum number of their deliveries that are not settled.
     pub(crate) max_in_flight: usize,
 }
 

@@ -39,8 +39,7 @@ impl NatsDeliveries {
     /// A subscriber of a feed with the limits of its own subscription.
     pub(crate) fn new(running: Arc<Running>, subscription: &Subscription) -> Self {
         let Subscription { settle_within, max_in_flight, .. } = *subscription;
-        let id = running.feed.joined.fetch_add(1, Ordering::Relaxed);
-        Self { running, limits: Subscriber { id, settle_within, max_in_flight } }
+        Self { running, limits: Subscriber { settle_within, max_in_flight } }
     }
 
     fn take(&self) -> Option<Delivery> {

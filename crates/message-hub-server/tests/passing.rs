@@ -196,6 +196,26 @@ async fn a_request_that_continues_keeps_the_types_of_the_subscription_when_anoth
 }
 
 #[actix_web::test]
+async fn a_request_asks_for_its_types_until_a_holder_has_taken_them() {
+    tokio::time::pause();
+    for kind in [ErrorKind::NoResponder, ErrorKind::Unavailable { retry_after: None }] {
+        let seen = Arc::<Mutex<Vec<_>>>::default();
+        let noted = Arc::clone(&seen);
+        let server = passing_on(move |request| {
+            if &*request.method != "GET" {
+                return reply(204, "");
+            }
+            let mut noted = noted.lock().unwrap();
+            noted.push(request.headers.get("x-hub-continues").is_some());
+            if noted.len() == 1 { failed(kind.clone()) } else { reply(200, r#"{"deliveries":[]}"#) }
+        });
+        json_of(&service_of(server).await, request(Method::GET, "types=character.created&wait_ms=3000")).await;
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen[..3], [false, false, true], "{seen:?}");
+    }
+}
+
+#[actix_web::test]
 async fn a_slow_client_of_a_stream_that_is_passed_on_leaves_no_deliveries_which_count_as_attempts() {
     const READ: usize = 100;
     tokio::time::pause();

@@ -167,7 +167,7 @@ impl MessageHub for MemoryHub {
         subscription.check()?;
         let mut state = self.shared.lock();
         let State { events, subscriptions, .. } = &mut *state;
-        let subscribed = subscriptions
+        subscriptions
             .entry(subscription.name.clone())
             .and_modify(|subscribed| {
                 subscribed.filter = subscription.filter.clone();
@@ -180,7 +180,7 @@ impl MessageHub for MemoryHub {
                 }
                 subscribed
             });
-        let subscriber = subscribed.queue.join(subscription.settle_within, subscription.max_in_flight);
+        let subscriber = QueueSubscriber::new(subscription.settle_within, subscription.max_in_flight);
         let (shared, subscription) = (Arc::clone(&self.shared), subscription.clone());
         Ok(Box::new(MemoryDeliveries { shared, subscription, subscriber }))
     }

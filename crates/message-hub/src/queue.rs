@@ -31,12 +31,19 @@ pub struct Receipt {
     pub attempt: u64,
 }
 
-/// One that takes the events of a queue, with its own limits.
-#[derive(Clone, Copy, Debug)]
+/// The limits of subscribers that take the events of a queue together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct QueueSubscriber {
-    id: u64,
     settle_within: Duration,
     max_in_flight: usize,
+}
+
+impl QueueSubscriber {
+    /// Those with this time for settling a delivery, and this maximum number of deliveries that are not settled.
+    #[must_use]
+    pub fn new(settle_within: Duration, max_in_flight: usize) -> Self {
+        Self { settle_within, max_in_flight }
+    }
 }
 
 /// A delivery that is not settled.
@@ -44,7 +51,7 @@ pub struct QueueSubscriber {
 struct Held {
     lane: Lane,
     until: Instant,
-    subscriber: u64,
+    subscriber: QueueSubscriber,
 }
 
 /// The receipt is of a delivery that was settled, or whose event was delivered again since.
@@ -62,10 +69,8 @@ pub struct DeliveryQueue<T> {
     ready: BTreeMap<u64, Lane>,
     /// The first events of lanes that are delivered and not settled.
     held: HashMap<u64, Held>,
-    /// The number of them of each subscriber that has any.
-    held_by: HashMap<u64, usize>,
-    /// The number of subscribers that have joined.
-    joined: u64,
+    /// The number of them by the limits under which they were delivered.
+    held_by: HashMap<QueueSubscriber, usize>,
     /// The first events of lanes that are delayed, and those that are held, by the time at which they become ready.
     timers: BTreeSet<(Instant, u64)>,
     delayed: HashMap<u64, Lane>,
@@ -79,7 +84,6 @@ impl<T> Default for DeliveryQueue<T> {
             ready: BTreeMap::new(),
             held: HashMap::new(),
             held_by: HashMap::new(),
-            joined: 0,
             timers: BTreeSet::new(),
             delayed: HashMap::new(),
             unsettled: 0,
@@ -100,26 +104,19 @@ impl<T: Clone> DeliveryQueue<T> {
         }
     }
 
-    /// One more subscriber, with the time that it has for settling a delivery, and the maximum number of its deliveries that are not
-    /// settled.
-    pub fn join(&mut self, settle_within: Duration, max_in_flight: usize) -> QueueSubscriber {
-        self.joined += 1;
-        QueueSubscriber { id: self.joined, settle_within, max_in_flight }
-    }
-
     /// The next event that can be delivered, with the receipt to settle it with. It is held until its time for settling is over.
-    /// `None`: nothing can be delivered now, or the subscriber has the maximum number of deliveries.
+    /// `None`: nothing can be delivered now, or subscribers with these limits have the maximum number of deliveries.
     pub fn take(&mut self, now: Instant, subscriber: &QueueSubscriber) -> Option<(Receipt, T)> {
-        let QueueSubscriber { id, settle_within, max_in_flight } = *subscriber;
+        let QueueSubscriber { settle_within, max_in_flight } = *subscriber;
         self.expire(now);
-        if self.held_by.get(&id).is_some_and(|number| *number >= max_in_flight) {
+        if self.held_by.get(subscriber).is_some_and(|number| *number >= max_in_flight) {
             return None;
         }
         let (sequence, lane) = self.ready.pop_first()?;
         let first = self.lanes.get_mut(&lane)?.front_mut()?;
         first.attempts += 1;
         let (receipt, item) = (Receipt { sequence, attempt: first.attempts }, first.item.clone());
-        self.hold(sequence, Held { lane, until: now + settle_within, subscriber: id });
+        self.hold(sequence, Held { lane, until: now + settle_within, subscriber: *subscriber });
         Some((receipt, item))
     }
 
@@ -247,7 +244,7 @@ mod tests {
     #[test]
     fn events_of_a_subject_come_one_at_a_time_and_others_beside() {
         let mut queue = queue(&[(1, Some("a")), (2, Some("a")), (3, Some("b")), (4, None), (5, None)]);
-        let (now, nine) = (Instant::now(), queue.join(WITHIN, 9));
+        let (now, nine) = (Instant::now(), QueueSubscriber::new(WITHIN, 9));
         let (first, _) = queue.take(now, &nine).unwrap();
         let rest: Vec<_> = std::iter::from_fn(|| queue.take(now, &nine)).map(|(_, item)| item).collect();
         assert_eq!((first.sequence, rest), (1, vec![3, 4, 5]));
@@ -258,7 +255,7 @@ mod tests {
     #[test]
     fn a_delayed_event_delays_its_subject_and_nothing_else() {
         let mut queue = queue(&[(1, Some("a")), (2, Some("a")), (3, Some("b"))]);
-        let (now, nine) = (Instant::now(), queue.join(WITHIN, 9));
+        let (now, nine) = (Instant::now(), QueueSubscriber::new(WITHIN, 9));
         let (first, _) = queue.take(now, &nine).unwrap();
         queue.settle(first, &Settlement::RetryAfter(WITHIN), now).unwrap();
         assert_eq!(queue.take(now, &nine).unwrap().1, 3);
@@ -271,7 +268,7 @@ mod tests {
     #[test]
     fn a_delivery_that_is_not_settled_in_time_is_delivered_again_and_its_receipt_is_worthless() {
         let mut queue = queue(&[(1, Some("a"))]);
-        let (now, nine) = (Instant::now(), queue.join(WITHIN, 9));
+        let (now, nine) = (Instant::now(), QueueSubscriber::new(WITHIN, 9));
         let (late, _) = queue.take(now, &nine).unwrap();
         assert_eq!(queue.settle(late, &Settlement::Ack, now + WITHIN), Err(NotHeld));
         let (again, _) = queue.take(now + WITHIN, &nine).unwrap();
@@ -285,7 +282,7 @@ mod tests {
     #[test]
     fn no_more_than_the_maximum_are_in_flight() {
         let mut queue = queue(&[(1, None), (2, None), (3, None)]);
-        let (now, two) = (Instant::now(), queue.join(WITHIN, 2));
+        let (now, two) = (Instant::now(), QueueSubscriber::new(WITHIN, 2));
         let (first, _) = queue.take(now, &two).unwrap();
         queue.take(now, &two).unwrap();
         assert_eq!((queue.take(now, &two), queue.in_flight()), (None, 2));
@@ -295,13 +292,14 @@ mod tests {
     }
 
     #[test]
-    fn each_subscriber_has_its_own_maximum_of_deliveries() {
+    fn subscribers_with_the_same_limits_have_one_maximum_of_deliveries() {
         let mut queue = queue(&[(1, None), (2, None), (3, None), (4, None)]);
-        let (now, two, one) = (Instant::now(), queue.join(WITHIN, 2), queue.join(WITHIN * 2, 1));
+        let (now, two, one) = (Instant::now(), QueueSubscriber::new(WITHIN, 2), QueueSubscriber::new(WITHIN * 2, 1));
         let (first, _) = queue.take(now, &two).unwrap();
         queue.take(now, &two).unwrap();
         let (third, _) = queue.take(now, &one).unwrap();
-        assert_eq!((third.sequence, queue.take(now, &one), queue.take(now, &two)), (3, None, None));
+        let same = QueueSubscriber::new(WITHIN * 2, 1);
+        assert_eq!((third.sequence, queue.take(now, &same), queue.take(now, &two)), (3, None, None));
         queue.settle(first, &Settlement::Ack, now).unwrap();
         assert_eq!((queue.take(now, &one), queue.take(now, &two).map(|(_, item)| item)), (None, Some(4)));
         assert_eq!(queue.take(now + WITHIN, &two).map(|(_, item)| item), Some(2), "its deliveries are over");

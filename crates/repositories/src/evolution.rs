@@ -123,7 +123,7 @@ impl EvolutionRepository {
             Some(version) if version.meta.created_at < Timestamp::MAX => {
                 Read { value: Some(self.state_at(version, time).await?), source }
             }
-            // A row that was imported has no versions before its first change; till then it was as it is.
+            // A row that a program has written without versions was as it is until its first change.
             _ => Store::<Character>::find(storage, of, Deleted::Include)
                 .await?
                 .map(|row| row.filter(|row| row.meta.created_at <= time && row.meta.updated_at <= time)),

@@ -55,39 +55,6 @@ async fn a_body_with_two_media_types_is_refused_by_every_service() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refusal_that_is_certain_comes_in_place_of_100_continue() {
-    let token = format!("authorization: Bearer {TOKEN}");
-    let large = format!("content-length: {}", u64::MAX / 2);
-    for (service, path, media_type) in services() {
-        let right = format!("content-type: {media_type}");
-        let path = format!("POST {path}");
-        let mut refused = vec![
-            ("413", path.as_str(), vec![&*right, &*token, &*large]),
-            ("415", &path, vec!["content-type: text/plain", &token, "content-length: 2"]),
-            ("415", &path, vec!["content-type: text/plain", &token, "transfer-encoding: chunked"]),
-            ("404", "POST /nowhere", vec![&right, "content-length: 2"]),
-        ];
-        if !path.contains("/api/") {
-            refused.push(("401", &path, vec![&right, "content-length: 2"]));
-            refused.push(("401", &path, vec![&right, "transfer-encoding: chunked"]));
-        }
-        for (status, request, lines) in refused {
-            let lines = [&lines[..], &["expect: 100-continue"]].concat();
-            let answer = head(&mut sent(&service, request, &lines, ""));
-            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{request} {lines:?}: {answer}");
-            assert!(answer.contains("connection: close\r\n"), "{request} {lines:?}: {answer}");
-        }
-        // Any other body is asked for.
-        let lines = [&*right, &*token, "content-length: 2", "expect: 100-continue"];
-        let mut stream = sent(&service, &path, &lines, "");
-        assert_eq!(head(&mut stream), "HTTP/1.1 100 Continue\r\n\r\n", "{path}");
-        stream.write_all(b"[]").unwrap();
-        let answer = head(&mut stream);
-        assert!(!answer.contains("connection: close\r\n"), "{path}: {answer}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_answer_to_head_of_the_stream_is_its_head_and_leaves_the_connection_to_other_requests() {
     let service = Service::character().start();
     let stream = format!("/api/v2/stream?character={}", uuid::Uuid::now_v7());

@@ -1,7 +1,7 @@
 //! Where an event is: waiting, delivered, being settled or away; and when it moves on by itself.
 
 use super::Held;
-use crate::lane::{Lane, Place};
+use crate::lane::{Lane, Place, Subscriber};
 use std::{collections::hash_map::Entry, time::Duration};
 use tokio::time::Instant;
 
@@ -74,8 +74,8 @@ impl<T: Clone> Held<T> {
         self.refresh(&lane, now);
     }
 
-    /// A subscriber has one delivery less.
-    fn leaves(&mut self, subscriber: u64) {
+    /// There is one delivery less under these limits.
+    fn leaves(&mut self, subscriber: Subscriber) {
         self.in_flight -= 1;
         if let Entry::Occupied(mut of) = self.in_flight_of.entry(subscriber) {
             *of.get_mut() -= 1;

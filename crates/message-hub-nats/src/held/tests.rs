@@ -2,8 +2,8 @@ use super::*;
 
 const WITHIN: Duration = Duration::from_secs(30);
 
-fn subscriber(id: u64, settle_within: Duration, max_in_flight: usize) -> Subscriber {
-    Subscriber { id, settle_within, max_in_flight }
+fn subscriber(settle_within: Duration, max_in_flight: usize) -> Subscriber {
+    Subscriber { settle_within, max_in_flight }
 }
 
 struct Stage {
@@ -23,7 +23,7 @@ impl Stage {
     }
 
     fn take(&mut self) -> Option<Receipt> {
-        self.held.take(self.now, &subscriber(0, WITHIN, 100)).map(|(receipt, _)| receipt)
+        self.held.take(self.now, &subscriber(WITHIN, 100)).map(|(receipt, _)| receipt)
     }
 }
 
@@ -181,7 +181,7 @@ fn each_subscriber_has_its_own_time_for_settling_and_the_server_may_wait_longer(
     stage.arrive(1, 1, "a");
     stage.arrive(2, 1, "b");
     let short = WITHIN / 10;
-    let first = stage.held.take(stage.now, &subscriber(1, short, 100)).unwrap().0;
+    let first = stage.held.take(stage.now, &subscriber(short, 100)).unwrap().0;
     let second = stage.take().unwrap();
     stage.now += short / 2;
     stage.held.prolong(first, stage.now).unwrap();
@@ -217,20 +217,22 @@ fn events_that_are_given_up_by_their_contents_are_those_that_no_subscriber_has()
 }
 
 #[test]
-fn each_subscriber_has_its_own_maximum_of_deliveries() {
+fn subscribers_with_the_same_limits_have_one_maximum_of_deliveries() {
     let mut stage = Stage::new();
     for sequence in 1..=5 {
         stage.arrive(sequence, 1, "");
     }
-    let (many, one) = (subscriber(1, WITHIN, 3), subscriber(2, WITHIN, 1));
+    let (many, one) = (subscriber(WITHIN, 3), subscriber(WITHIN, 1));
+    // Each opens a session of its own.
+    let same = subscriber(WITHIN, 1);
     let mut taken = |of: &Subscriber| stage.held.take(stage.now, of).map(|(receipt, _)| receipt);
     let first = [taken(&many), taken(&many)].map(Option::unwrap);
     let only = taken(&one).unwrap();
-    assert_eq!((taken(&one), taken(&many).map(|receipt| receipt.sequence), taken(&many)), (None, Some(4), None));
+    assert_eq!((taken(&same), taken(&many).map(|receipt| receipt.sequence), taken(&many)), (None, Some(4), None));
     for receipt in [first[0], only] {
         stage.held.begin(receipt, stage.now).unwrap();
         stage.held.settled(receipt, stage.now);
     }
-    assert_eq!(stage.held.in_flight_of, [(1, 2)].into());
+    assert_eq!(stage.held.in_flight_of, [(many, 2)].into());
     assert_eq!(stage.held.take(stage.now, &one).map(|(receipt, _)| receipt.sequence), Some(5));
 }

@@ -92,13 +92,15 @@ async fn poll(
     loop {
         let place = async { Ok(place(server, &asked.subscription.name, &caller).await?) };
         let polled = match patience.limit(SUBSCRIBE, Applied::Unknown, place).await? {
-            Place::Here(holding) => poll_here(server, asked, patience, token, (holding, caller.subscribes)).await?,
-            Place::At(holder) => poll_at(server, asked, &holder, token, &caller).await?,
+            Place::Here(holding) => {
+                poll_here(server, asked, patience, token, (holding, &mut caller.subscribes)).await?
+            }
+            Place::At(holder) => poll_at(server, asked, &holder, token, &mut caller).await?,
         };
         match polled {
             Some(response) => return Ok(response),
             None if Instant::now() >= asked.deadline => return Ok(response_of(EMPTY)),
-            None => caller.subscribes = Subscribes::Before,
+            None => {}
         }
     }
 }
@@ -111,17 +113,18 @@ pub(super) async fn place(server: &HubServer, name: &SubscriptionName, caller: &
     }
 }
 
-/// A poll at this server. `None`: another one holds the subscription now.
+/// A poll at this server. `None`: another one holds the subscription now. Once the types of the poll were taken it subscribes no more.
 async fn poll_here(
     server: &HubServer,
     asked: &Asked,
     patience: CallerDeadline,
     token: &FollowedToken,
-    (holding, subscribes): (Option<Arc<Holding>>, Subscribes),
+    (holding, subscribes): (Option<Arc<Holding>>, &mut Subscribes),
 ) -> Answer<Option<HttpResponse>> {
     let (limit, deadline) = (asked.limit, asked.deadline);
-    let begin = begin(server, asked, holding, subscribes);
+    let begin = begin(server, asked, holding, *subscribes);
     let (mut poll, session) = patience.limit(SUBSCRIBE, Applied::Unknown, begin).await?;
+    *subscribes = Subscribes::Before;
     let mut batch = Batch::new(server, Arc::clone(&session));
     if limit > 0 {
         let ended = async {
@@ -147,13 +150,13 @@ async fn poll_here(
     Ok(Some(batch.response(poll, &asked.awaited)))
 }
 
-/// A poll at the server that holds the subscription, for a part of the time. `None`: nothing came.
+/// The same at the server that holds the subscription, for a part of the time. `None`: nothing came.
 async fn poll_at(
     server: &HubServer,
     asked: &Asked,
     holder: &ServiceName,
     token: &FollowedToken,
-    caller: &Caller,
+    caller: &mut Caller,
 ) -> Answer<Option<HttpResponse>> {
     let Asked { subscription, poller, received, limit, deadline, .. } = asked;
     let begun = Instant::now();
@@ -174,6 +177,7 @@ async fn poll_at(
         }
         Err(error) => return Err(error.into()),
     };
+    caller.subscribes = Subscribes::Before;
     if !token.is_accepted() {
         return Err(Refusal::unauthorized());
     }
@@ -181,7 +185,7 @@ async fn poll_at(
     match (found.is_empty(), poller) {
         (true, _) if *limit > 0 && Instant::now() < *deadline && !(is_early && poller.is_some()) => {
             if is_early {
-                Holders::pause().await;
+                Holders::pause(None).await;
             }
             Ok(None)
         }

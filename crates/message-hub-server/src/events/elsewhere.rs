@@ -43,7 +43,8 @@ impl Caller {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let authorization = text(AUTHORIZATION.as_str()).map(Into::into);
         let origin = text(PASSED_ON).and_then(|id| id.parse().ok()).map_or(Origin::Client, Origin::Server);
-        let subscribes = if headers.contains_key(wire::CONTINUES) { Subscribes::Before } else { Subscribes::Now };
+        let continues = headers.get(wire::CONTINUES).is_some_and(|value| value == "true");
+        let subscribes = if continues { Subscribes::Before } else { Subscribes::Now };
         Self { authorization, origin, subscribes }
     }
 }
@@ -271,5 +272,6 @@ impl Drop for Found {
 pub(super) async fn again(holders: &Holders, name: &SubscriptionName, begun: Instant, error: &HubError) {
     tracing::debug!(subscription = %name, error = %redacted(error), "the holder of the subscription did not answer");
     holders.doubt(name, begun);
-    Holders::pause().await;
+    // A response that was too large for now is released and would be delivered again at once.
+    Holders::pause(Some(error)).await;
 }

@@ -228,7 +228,7 @@ impl Holders {
             let begun = Instant::now();
             if let Some(revision) = self.records.replace(name, revision, Some(&self.own)).await? {
                 let mut from = begun;
-                if verdict == Verdict::Silent {
+                if lock(&entry.known).record.has_replaced() {
                     tracing::warn!(subscription = %name, "the process that makes the deliveries does not answer; this one takes its place");
                     from = Instant::now() + LAPSE;
                 }
@@ -260,7 +260,9 @@ impl Holders {
                 return Ok(());
             }
         }
-        self.release(name, revision).await;
+        if holding.has_begun() {
+            self.release(name, revision).await;
+        }
         Err(ends())
     }
 
@@ -304,7 +306,8 @@ impl Holders {
         }
         self.sessions.end(holding).await;
         self.held.dec();
-        if !holding.is_lost() {
+        // Another server would begin while the one that was replaced may still make deliveries: the record lapses instead.
+        if !holding.is_lost() && holding.has_begun() {
             self.release(name, revision).await;
         }
     }
@@ -374,9 +377,9 @@ impl Holders {
         }
     }
 
-    /// Waits before the next request to a holder that does not answer.
-    pub(super) async fn pause() {
-        sleep(AGAIN).await;
+    /// Waits before the next request to a holder that does not answer, or after its error.
+    pub(super) async fn pause(error: Option<&HubError>) {
+        sleep(AGAIN.max(error.and_then(HubError::retry_after).unwrap_or_default())).await;
     }
 }
 

@@ -53,6 +53,11 @@ impl Holding {
         matches!(*self.state.borrow(), State::Held(until) if self.from <= now && now < until)
     }
 
+    /// Whether the holder before this one has stopped.
+    pub(super) fn has_begun(&self) -> bool {
+        self.from <= Instant::now()
+    }
+
     /// Waits until this server alone makes the deliveries; for ever when the holding has ended.
     pub(super) async fn held(&self) {
         if self.is_held() {

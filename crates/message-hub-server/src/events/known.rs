@@ -52,6 +52,8 @@ pub(super) enum Verdict {
 pub(super) struct KnownRecord {
     seen: Option<Seen>,
     silent: Option<Silent>,
+    /// This server has begun to replace a holder that may still make deliveries.
+    replaces: bool,
 }
 
 impl KnownRecord {
@@ -71,6 +73,12 @@ impl KnownRecord {
             _ => Verdict::Free,
         };
         let counts = matches!(verdict, Verdict::At(_));
+        match verdict {
+            // The answer to a replacement may be lost, and the record then names this server.
+            Verdict::Silent => self.replaces = true,
+            Verdict::At(_) => self.replaces = false,
+            Verdict::Free => {}
+        }
         self.seen = Some(Seen { revision, other, since, read: now, counts });
         verdict
     }
@@ -100,6 +108,11 @@ impl KnownRecord {
     /// It is perhaps this server that is cut off, and not the holder that is silent.
     pub(super) fn cannot_be_read(&mut self) {
         self.silent = None;
+    }
+
+    /// Whether the server that was replaced may still make deliveries.
+    pub(super) fn has_replaced(&mut self) -> bool {
+        std::mem::take(&mut self.replaces)
     }
 
     /// Whether the record names another server.

@@ -18,6 +18,8 @@ struct Records {
     releasing: Mutex<Duration>,
     /// Every reader fails after this time.
     failing: Mutex<Option<Duration>>,
+    /// The answer to the next write of this server is lost.
+    losing: Mutex<Option<ServiceName>>,
     reads: AtomicU64,
 }
 
@@ -53,7 +55,10 @@ impl HolderRecords for Records {
         }
         let revision = self.revisions.fetch_add(1, Ordering::SeqCst) + 1;
         records.insert(subscription.clone(), HolderRecord { revision, holder: holder.cloned() });
-        Ok(Some(revision))
+        match lock(&self.losing).take_if(|losing| holder == Some(losing)) {
+            Some(_) => Err(unavailable("of the test")),
+            None => Ok(Some(revision)),
+        }
     }
 
     async fn types(&self, _: &SubscriptionName) -> Result<Option<Filter>> {
@@ -240,32 +245,57 @@ async fn a_record_that_names_no_server_over_this_hub_is_replaced() {
     }
 }
 
+/// A server asks a holder that answers no request, until it takes the place of that one itself.
+async fn taken_from_silent(other: &Holders, sheets: &SubscriptionName, silent: &ServiceName) -> Arc<Holding> {
+    loop {
+        match other.place(sheets, Origin::Client).await {
+            Ok(Place::At(at)) => {
+                assert_eq!(at, *silent);
+                let asked = Instant::now();
+                sleep(SECOND * 3).await;
+                other.heard(sheets, silent, Some(&late()));
+                other.doubt(sheets, asked);
+            }
+            Ok(Place::Here(holding)) => return holding.unwrap(),
+            // The answer to its record was lost.
+            Err(_) => sleep(SECOND / 4).await,
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_answers_no_request_is_replaced_and_both_never_make_deliveries_at_the_same_time() {
+    for is_lost in [false, true] {
+        let (records, sheets) = (Arc::new(Records::default()), name("sheets"));
+        let (silent, taking) = (another(), another());
+        let ((holders, _), (other, _)) = (named(silent.clone(), &records), named(taking.clone(), &records));
+        let before = held_here(&holders, &sheets).await;
+        *lock(&records.losing) = is_lost.then(|| taking.clone());
+        let begun = Instant::now();
+        let after = taken_from_silent(&other, &sheets, &silent).await;
+        let taken = Instant::now();
+        while !after.is_held() {
+            assert!(begun.elapsed() < SECOND * 30, "it is not replaced");
+            sleep(SECOND / 1_000).await;
+        }
+        // However slowly the one before it writes.
+        assert!(taken.elapsed() > SECOND * 6, "the answer was lost: {is_lost}");
+        assert!(begun.elapsed() > SECOND * 15 && before.has_ended());
+        assert!(matches!(holders.place(&sheets, Origin::Client).await, Ok(Place::At(at)) if at == taking));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_ends_before_the_holder_that_it_replaces_has_stopped_releases_nothing() {
     let (records, sheets) = (Arc::new(Records::default()), name("sheets"));
     let (silent, taking) = (another(), another());
     let ((holders, _), (other, _)) = (named(silent.clone(), &records), named(taking.clone(), &records));
     let before = held_here(&holders, &sheets).await;
-    let (begun, mut after) = (Instant::now(), None);
-    while !after.as_ref().is_some_and(|after: &Arc<Holding>| after.is_held()) {
-        match other.place(&sheets, Origin::Client).await.unwrap() {
-            Place::At(at) => {
-                assert_eq!(at, silent);
-                let asked = Instant::now();
-                sleep(SECOND * 3).await;
-                other.heard(&sheets, &silent, Some(&late()));
-                other.doubt(&sheets, asked);
-            }
-            Place::Here(holding) => after = holding,
-        }
-        for _ in 0..100 {
-            sleep(SECOND / 1_000).await;
-            assert!(!(before.is_held() && after.as_ref().is_some_and(|after| after.is_held())));
-        }
-        assert!(begun.elapsed() < SECOND * 30, "it is not replaced");
-    }
-    assert!(begun.elapsed() > SECOND * 15 && before.has_ended());
-    assert!(matches!(holders.place(&sheets, Origin::Client).await, Ok(Place::At(at)) if at == taking));
+    let after = taken_from_silent(&other, &sheets, &silent).await;
+    assert!(before.is_held() && !after.is_held());
+    after.release();
+    sleep(SECOND).await;
+    assert_eq!(records.holder(&sheets), Some(taking), "a third server would begin at once");
 }
 
 #[tokio::test(start_paused = true)]
