@@ -22,6 +22,7 @@ pub(crate) fn of_change(headers: &HeaderMap) -> Result<Condition, Problem> {
 
 /// The revisions that a read accepts: those of `If-Match`. `If-None-Match` does not refuse a read, it shortens it.
 pub(crate) fn of_read(headers: &HeaderMap) -> Result<Condition, Problem> {
+    check_shortening(headers)?;
     Ok(match tags(headers, IF_MATCH, "If-Match")? {
         None | Some(Tags::Any) => Condition::any(),
         Some(Tags::Listed(tags)) => Condition {
@@ -35,10 +36,16 @@ pub(crate) fn of_read(headers: &HeaderMap) -> Result<Condition, Problem> {
 /// Whether the read of a list, or of what else has no strong entity tag, may be answered: of such a thing only `If-Match: *`
 /// holds (RFC 9110, section 13.1.1).
 pub(crate) fn of_untagged(headers: &HeaderMap) -> Result<(), Problem> {
+    check_shortening(headers)?;
     match tags(headers, IF_MATCH, "If-Match")? {
         None | Some(Tags::Any) => Ok(()),
         Some(Tags::Listed(_)) => Err(Problem::no_strong_tag()),
     }
+}
+
+/// Refuses an `If-None-Match` that cannot be read, whatever `If-Match` comes to: a request that is wrong stays so.
+fn check_shortening(headers: &HeaderMap) -> Result<(), Problem> {
+    tags(headers, IF_NONE_MATCH, "If-None-Match").map(drop)
 }
 
 /// Whether a client that sent these headers has the row at this revision already.

@@ -302,6 +302,9 @@ async fn a_read_is_answered_under_the_strong_tag_that_it_returns_and_under_no_ot
         }
         read("\"77\"").await.is_problem(412, "precondition-failed");
         read("\"77").await.is_problem(400, "malformed-precondition");
+        let headers = [("If-Match", "W/\"77\""), ("If-None-Match", "\"77")];
+        let answer = world.client.send("GET", &format!("{place}{query}"), &headers, None).await;
+        answer.is_problem(400, "malformed-precondition");
     }
     assert!(tagged >= 9 && untagged >= 4, "{tagged} reads have a strong tag, and {untagged} have none");
 }

@@ -185,7 +185,7 @@ async fn poll_at(
     match (found.is_empty(), poller) {
         (true, _) if *limit > 0 && Instant::now() < *deadline && !(is_early && poller.is_some()) => {
             if is_early {
-                Holders::pause(None).await;
+                Holders::pause().await;
             }
             Ok(None)
         }

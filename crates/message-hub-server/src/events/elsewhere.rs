@@ -272,6 +272,5 @@ impl Drop for Found {
 pub(super) async fn again(holders: &Holders, name: &SubscriptionName, begun: Instant, error: &HubError) {
     tracing::debug!(subscription = %name, error = %redacted(error), "the holder of the subscription did not answer");
     holders.doubt(name, begun);
-    // A response that was too large for now is released and would be delivered again at once.
-    Holders::pause(Some(error)).await;
+    Holders::pause().await;
 }

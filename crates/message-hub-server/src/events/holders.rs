@@ -377,9 +377,9 @@ impl Holders {
         }
     }
 
-    /// Waits before the next request to a holder that does not answer, or after its error.
-    pub(super) async fn pause(error: Option<&HubError>) {
-        sleep(AGAIN.max(error.and_then(HubError::retry_after).unwrap_or_default())).await;
+    /// Waits before the next request to a holder that does not answer.
+    pub(super) async fn pause() {
+        sleep(AGAIN).await;
     }
 }
 

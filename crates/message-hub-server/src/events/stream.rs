@@ -227,7 +227,7 @@ impl Stream {
             let deliveries = found.deliveries()?.deliveries.into();
             self.found = Some((found, deliveries, Instant::now() + UNSENT));
         } else if begun.elapsed() < wait {
-            Holders::pause(None).await;
+            Holders::pause().await;
         }
         Ok(())
     }
