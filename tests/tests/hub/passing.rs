@@ -110,11 +110,11 @@ async fn streams_that_ask_for_other_types_keep_those_of_the_last_one_when_anothe
     let nats = NatsServer::start(NatsRelease::Current);
     let (holder, other) = processes(&nats).await;
     let hub = connected(&other, TOKEN);
+    let client_of_streams = reqwest::Client::builder().timeout(SECOND * 60).build().unwrap();
     let stream = async |types: &str| {
         let url = other.url(&format!("/v1/events?subscription=sheets&types={types}"));
-        let response =
-            reqwest::Client::new().get(url).bearer_auth(TOKEN).header("accept", "text/event-stream").send().await;
-        let mut parts = response.unwrap();
+        let request = client_of_streams.get(url).bearer_auth(TOKEN).header("accept", "text/event-stream");
+        let mut parts = request.send().await.unwrap();
         // It begins with the pause before a client connects again.
         assert!(parts.chunk().await.unwrap().is_some());
         parts
