@@ -5,9 +5,9 @@
 
 mod places;
 
-use crate::lane::{Entry, Lane, Order, Place, Receipt, Subscriber};
+use crate::lane::{Entry, Lane, Order, Place, Receipt};
 use async_nats::Subject;
-use character_message_hub::NotHeld;
+use character_message_hub::{NotHeld, QueueSubscriber};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
@@ -27,7 +27,7 @@ pub(crate) struct Held<T> {
     timers: BTreeSet<(Instant, u64)>,
     in_flight: usize,
     /// The same, by the limits under which they were delivered.
-    in_flight_of: HashMap<Subscriber, usize>,
+    in_flight_of: HashMap<QueueSubscriber, usize>,
     away: usize,
     /// Addresses of events whose time for settling began before they were delivered.
     to_touch: Vec<Subject>,
@@ -83,17 +83,15 @@ impl<T: Clone> Held<T> {
         let lane = subject.map_or(Lane::Alone(sequence), |subject| Lane::Subject(subject.into()));
         self.orders.entry(lane.clone()).or_default().sequences.insert(sequence);
         let (attempts, place) = (delivered.saturating_sub(1), Place::Waiting(now));
-        let settle_within = self.settle_within;
-        let subscriber = Subscriber { settle_within, max_in_flight: 0 };
-        let entry =
-            Entry { lane: lane.clone(), item, address, touched: now, attempts, settle_within, subscriber, place };
+        let subscriber = QueueSubscriber::new(self.settle_within, 0);
+        let entry = Entry { lane: lane.clone(), item, address, touched: now, attempts, subscriber, place };
         self.entries.insert(sequence, entry);
         self.refresh(&lane, now);
     }
 
     /// The next event that can be delivered. A subscriber has it for its time for settling.
-    pub(crate) fn take(&mut self, now: Instant, subscriber: &Subscriber) -> Option<(Receipt, T)> {
-        let Subscriber { settle_within, max_in_flight } = *subscriber;
+    pub(crate) fn take(&mut self, now: Instant, subscriber: &QueueSubscriber) -> Option<(Receipt, T)> {
+        let QueueSubscriber { settle_within, max_in_flight } = *subscriber;
         let now = self.time(now);
         self.expire(now);
         if self.in_flight_of.get(subscriber).is_some_and(|number| *number >= max_in_flight) {
@@ -102,7 +100,7 @@ impl<T: Clone> Held<T> {
         let sequence = self.first_fresh(now)?;
         let entry = self.entries.get_mut(&sequence)?;
         entry.attempts += 1;
-        (entry.settle_within, entry.subscriber) = (settle_within, *subscriber);
+        entry.subscriber = *subscriber;
         let taken = (Receipt { sequence, attempt: entry.attempts }, entry.item.clone());
         if now > entry.touched + self.settle_within / 10 {
             entry.touched = now;
@@ -167,7 +165,7 @@ impl<T: Clone> Held<T> {
         self.expire(now);
         let entry = self.delivered(receipt)?;
         entry.touched = now;
-        let (address, settle_within) = (entry.address.clone(), entry.settle_within);
+        let (address, settle_within) = (entry.address.clone(), entry.subscriber.settle_within);
         self.place(receipt.sequence, Place::Delivered { until: now + settle_within, renewed: false }, now);
         Ok(address)
     }

@@ -1,7 +1,8 @@
 //! The parts of what a subscriber has received: orders, events in them, and where each event is.
 
 use async_nats::Subject;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use character_message_hub::QueueSubscriber;
+use std::{collections::BTreeSet, sync::Arc};
 use tokio::time::Instant;
 
 /// The events of one order. Events without a subject have no order among them.
@@ -32,10 +33,8 @@ pub(crate) struct Entry<T> {
     /// When JetStream heard of it last.
     pub(crate) touched: Instant,
     pub(crate) attempts: u64,
-    /// The time for settling of the subscriber that has it, or had it last.
-    pub(crate) settle_within: Duration,
     /// The limits under which it was delivered last.
-    pub(crate) subscriber: Subscriber,
+    pub(crate) subscriber: QueueSubscriber,
     pub(crate) place: Place,
 }
 
@@ -44,15 +43,6 @@ pub(crate) struct Entry<T> {
 pub(crate) struct Order {
     pub(crate) sequences: BTreeSet<u64>,
     pub(crate) busy: Option<u64>,
-}
-
-/// The limits of subscribers that take events together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Subscriber {
-    /// The time for settling that they have.
-    pub(crate) settle_within: Duration,
-    /// The maximum number of their deliveries that are not settled.
-    pub(crate) max_in_flight: usize,
 }
 
 /// Which delivery is settled.

@@ -3,13 +3,14 @@
 use crate::{
     feed::{Feed, Received},
     feeds::Running,
-    lane::{Receipt, Subscriber},
+    lane::Receipt,
     link::Sent,
 };
 use async_nats::Subject;
 use bytes::Bytes;
 use character_message_hub::{
-    Deliveries, Delivery, ErrorKind, HubError, NotHeld, Result, SETTLE, Settle, Settlement, Subscription, async_trait,
+    Deliveries, Delivery, ErrorKind, HubError, NotHeld, QueueSubscriber, Result, SETTLE, Settle, Settlement,
+    Subscription, async_trait,
 };
 use std::{
     fmt,
@@ -26,7 +27,7 @@ const MAX_REASON: usize = 1_000;
 /// A subscriber.
 pub(crate) struct NatsDeliveries {
     running: Arc<Running>,
-    limits: Subscriber,
+    limits: QueueSubscriber,
 }
 
 impl fmt::Debug for NatsDeliveries {
@@ -39,7 +40,7 @@ impl NatsDeliveries {
     /// A subscriber of a feed with the limits of its own subscription.
     pub(crate) fn new(running: Arc<Running>, subscription: &Subscription) -> Self {
         let Subscription { settle_within, max_in_flight, .. } = *subscription;
-        Self { running, limits: Subscriber { settle_within, max_in_flight } }
+        Self { running, limits: QueueSubscriber::new(settle_within, max_in_flight) }
     }
 
     fn take(&self) -> Option<Delivery> {

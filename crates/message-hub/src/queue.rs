@@ -34,8 +34,10 @@ pub struct Receipt {
 /// The limits of subscribers that take the events of a queue together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct QueueSubscriber {
-    settle_within: Duration,
-    max_in_flight: usize,
+    /// The time for settling that they have.
+    pub settle_within: Duration,
+    /// The maximum number of their deliveries that are not settled.
+    pub max_in_flight: usize,
 }
 
 impl QueueSubscriber {

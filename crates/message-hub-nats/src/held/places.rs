@@ -1,7 +1,8 @@
 //! Where an event is: waiting, delivered, being settled or away; and when it moves on by itself.
 
 use super::Held;
-use crate::lane::{Lane, Place, Subscriber};
+use crate::lane::{Lane, Place};
+use character_message_hub::QueueSubscriber;
 use std::{collections::hash_map::Entry, time::Duration};
 use tokio::time::Instant;
 
@@ -75,7 +76,7 @@ impl<T: Clone> Held<T> {
     }
 
     /// There is one delivery less under these limits.
-    fn leaves(&mut self, subscriber: Subscriber) {
+    fn leaves(&mut self, subscriber: QueueSubscriber) {
         self.in_flight -= 1;
         if let Entry::Occupied(mut of) = self.in_flight_of.entry(subscriber) {
             *of.get_mut() -= 1;

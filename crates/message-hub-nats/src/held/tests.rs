@@ -2,8 +2,8 @@ use super::*;
 
 const WITHIN: Duration = Duration::from_secs(30);
 
-fn subscriber(settle_within: Duration, max_in_flight: usize) -> Subscriber {
-    Subscriber { settle_within, max_in_flight }
+fn subscriber(settle_within: Duration, max_in_flight: usize) -> QueueSubscriber {
+    QueueSubscriber::new(settle_within, max_in_flight)
 }
 
 struct Stage {
@@ -225,7 +225,7 @@ fn subscribers_with_the_same_limits_have_one_maximum_of_deliveries() {
     let (many, one) = (subscriber(WITHIN, 3), subscriber(WITHIN, 1));
     // Each opens a session of its own.
     let same = subscriber(WITHIN, 1);
-    let mut taken = |of: &Subscriber| stage.held.take(stage.now, of).map(|(receipt, _)| receipt);
+    let mut taken = |of: &QueueSubscriber| stage.held.take(stage.now, of).map(|(receipt, _)| receipt);
     let first = [taken(&many), taken(&many)].map(Option::unwrap);
     let only = taken(&one).unwrap();
     assert_eq!((taken(&same), taken(&many).map(|receipt| receipt.sequence), taken(&many)), (None, Some(4), None));
