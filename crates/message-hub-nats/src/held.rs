@@ -4,7 +4,9 @@
 //! nothing: each call gets the time. A caller may have read its time before another one that came first; time never goes back here.
 
 mod places;
+mod settled;
 
+use self::settled::Settled;
 use crate::lane::{Entry, Lane, Order, Place, Receipt};
 use async_nats::Subject;
 use character_message_hub::{NotHeld, QueueSubscriber};
@@ -31,6 +33,8 @@ pub(crate) struct Held<T> {
     away: usize,
     /// Addresses of events whose time for settling began before they were delivered.
     to_touch: Vec<Subject>,
+    /// Settled events of which another delivery may be on its way.
+    settled: Settled,
 }
 
 impl<T: Clone> Held<T> {
@@ -47,6 +51,7 @@ impl<T: Clone> Held<T> {
             in_flight_of: HashMap::new(),
             away: 0,
             to_touch: Vec::new(),
+            settled: Settled::default(),
         }
     }
 
@@ -71,6 +76,9 @@ impl<T: Clone> Held<T> {
         now: Instant,
     ) {
         let now = self.time(now);
+        if self.settled.contains(sequence) {
+            return;
+        }
         if let Some(entry) = self.entries.get_mut(&sequence) {
             (entry.address, entry.touched) = (address, now);
             match &mut entry.place {
@@ -137,7 +145,19 @@ impl<T: Clone> Held<T> {
         let now = self.time(now);
         if self.entries.get(&receipt.sequence).is_some_and(|entry| entry.attempts == receipt.attempt) {
             self.remove(receipt.sequence, now);
+            self.settled.add(receipt.sequence);
         }
+    }
+
+    /// Whether everything that is on its way must arrive before [`all_arrived`](Self::all_arrived): an event was settled of which
+    /// JetStream may have sent another delivery before it had the settlement. What is settled from now on counts for the next time.
+    pub(crate) fn must_all_arrive(&mut self) -> bool {
+        self.settled.begin()
+    }
+
+    /// What was on its way at the last [`must_all_arrive`](Self::must_all_arrive) has arrived.
+    pub(crate) fn all_arrived(&mut self) {
+        self.settled.end();
     }
 
     /// Whether the settlement was kept is unknown: when it was not, JetStream delivers the event again.

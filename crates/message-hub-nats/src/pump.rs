@@ -10,13 +10,14 @@ use crate::{
 use async_nats::{Message, Subscriber};
 use character_error_reporter::redacted;
 use character_message_hub::{ErrorKind, HubError, NEXT, Result};
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio::{
     sync::oneshot,
+    task::unconstrained,
     time::{Instant, sleep, sleep_until, timeout},
 };
 
@@ -118,6 +119,7 @@ impl Feed {
                 }
                 () = sleep_until(wakes_at.unwrap_or(tick).min(tick).min(look)) => {}
             }
+            self.catch_up(&mut messages, &mut requested).await?;
             self.tend(&mut requested).await?;
             if std::mem::take(&mut requested.has_missed) && gate.is_none() {
                 gate = self.shut().await?;
@@ -130,6 +132,19 @@ impl Feed {
 
     async fn listen(&self, subject: String) -> Result<Subscriber> {
         self.link.client.subscribe(subject).await.map_err(|error| unavailable().with_source(error))
+    }
+
+    /// Receives what has come before the answer to a settlement: an event that is delivered again in between is settled.
+    async fn catch_up(&self, messages: &mut Subscriber, requested: &mut Requested) -> Result<()> {
+        if !self.held().must_all_arrive() {
+            return Ok(());
+        }
+        // A task that has used up its turn would find nothing although something is there.
+        while let Some(message) = unconstrained(messages.next()).now_or_never() {
+            self.receive(message.ok_or_else(unavailable)?, requested).await?;
+        }
+        self.held().all_arrived();
+        Ok(())
     }
 
     /// Takes what is on its way and no more, so that it can be returned.

@@ -4,7 +4,7 @@
 
 mod support;
 
-use character_fault_proxy::{Fault, FaultProxy};
+use character_fault_proxy::{Fault, FaultProxy, Way};
 use character_message_hub::{
     Deliveries, Filter, HolderRecord, HolderRecords, Message, MessageHub, ServiceName, Subscription, SubscriptionName,
 };
@@ -90,6 +90,56 @@ async fn an_event_that_went_to_a_subscriber_which_stands_still_comes_before_late
         publish_all(&hub, &messages("new", "ada", 12)).await;
         let expected: Vec<_> = (0..12).map(|number| format!("new-{number}")).collect();
         assert_eq!(of_ada(&mut deliveries, 12).await, expected, "{release:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_jetstream_sends_again_just_before_it_is_settled_is_delivered_once() {
+    const EVENTS: usize = 40;
+    for release in RELEASES {
+        let server = NatsServer::start(release);
+        let way = FaultProxy::start(([127, 0, 0, 1], server.port()).into()).unwrap();
+        // Answers take so long that the subscriber often waits for one while events arrive.
+        way.set(Fault::Delay { way: Way::ToClient, by: Duration::from_millis(20) });
+        let url = format!("nats://{}", way.address());
+        let hub = connected(NatsHubConfig { subscribers: Subscribers::One, ..NatsHubConfig::new(url) }).await;
+        publish_all(&hub, &spread("m", EVENTS)).await;
+        let mut deliveries = hub.subscribe(&subscription("reader")).await.unwrap();
+        let mut held = Vec::new();
+        for _ in 0..EVENTS {
+            held.push(timeout(LIMIT, deliveries.next()).await.unwrap().unwrap());
+        }
+        // An event that went elsewhere: the subscriber asks for it again and again.
+        let other = async_nats::connect(server.url()).await.unwrap();
+        let mut elsewhere = other.subscribe("elsewhere").await.unwrap();
+        let body = json!({ "batch": 1, "expires": 20_000_000_000_u64 }).to_string();
+        let next = "$JS.API.CONSUMER.MSG.NEXT.CHARACTER_EVENTS.reader";
+        other.publish_with_reply(next, "elsewhere", body.into()).await.unwrap();
+        other.flush().await.unwrap();
+        let publisher = connected(NatsHubConfig::new(server.url())).await;
+        let mut more = 0;
+        let away = loop {
+            publish_all(&publisher, &spread(&format!("more-{more}"), 1)).await;
+            more += 1;
+            if let Ok(message) = timeout(Duration::from_millis(100), elsewhere.next()).await {
+                break message.unwrap();
+            }
+        };
+        publish_all(&publisher, &spread("last", 1)).await;
+        for (number, delivery) in (1..).zip(held) {
+            let address = format!("$JS.ACK.CHARACTER_EVENTS.reader.1.{number}.{number}.1700000000000000000.0");
+            other.publish(address, "-NAK".into()).await.unwrap();
+            other.flush().await.unwrap();
+            delivery.ack().await.unwrap();
+        }
+        other.publish(away.reply.unwrap(), "+ACK".into()).await.unwrap();
+        let mut again = Vec::new();
+        while let Ok(delivery) = timeout(Duration::from_secs(2), deliveries.next()).await {
+            let delivery = delivery.unwrap();
+            again.push(delivery.event().id().to_owned());
+            delivery.ack().await.unwrap();
+        }
+        assert_eq!(again.len(), more, "{release:?}: {again:?}");
     }
 }
 

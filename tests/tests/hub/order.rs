@@ -45,6 +45,11 @@ struct Seen {
     /// The events whose settlement has begun.
     begun: HashSet<String>,
     receipts: HashSet<String>,
+    /// The process that made the last delivery, by which its receipts begin.
+    holder: String,
+    /// A process that stood still, and the receipts that it has sent since: of deliveries that it had made before.
+    stood_still: Option<String>,
+    late: HashSet<String>,
     delivered: HashSet<String>,
     /// How often each event was settled, as far as a client knows.
     settled: HashMap<String, usize>,
@@ -58,6 +63,12 @@ impl Seen {
         let (subject, id) = (delivery["event"]["subject"].as_str().unwrap(), delivery["event"]["id"].as_str().unwrap());
         let (receipt, now) = (delivery["receipt"].as_str().unwrap(), Instant::now());
         let number: u64 = id.rsplit('-').next().unwrap().parse().unwrap();
+        let maker = receipt.split('.').next().unwrap();
+        if self.stood_still.as_deref() == Some(maker) {
+            self.late.insert(receipt.to_owned());
+            return;
+        }
+        self.holder = maker.to_owned();
         if !self.receipts.insert(receipt.to_owned()) {
             self.faults.push(format!("{client} received the receipt of {id} a second time"));
         }
@@ -77,6 +88,14 @@ impl Seen {
         }
         *newest = number.max(*newest);
         self.delivered.insert(id.to_owned());
+    }
+
+    fn settle(&mut self, delivery: &Value) {
+        let id = delivery["event"]["id"].as_str().unwrap();
+        if self.late.contains(delivery["receipt"].as_str().unwrap()) {
+            self.faults.push(format!("{id} was settled at the process that had stood still"));
+        }
+        *self.settled.entry(id.to_owned()).or_default() += 1;
     }
 
     fn begin_to_settle(&mut self, delivery: &Value) {
@@ -124,6 +143,13 @@ impl World {
             assert!(Instant::now() < end, "no process holds the subscription");
             sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// The process that makes the deliveries stands still now. It may do so between its last reading of the clock and the end of a response,
+    /// which a client then receives after those of the next process. Such a delivery cannot be settled.
+    fn stands_still(&self) {
+        let mut seen = self.seen.lock().unwrap();
+        seen.stood_still = Some(seen.holder.clone());
     }
 
     /// Clients of every process: one that names itself, one that does not, and a stream, each with the next one of these types.
@@ -259,8 +285,7 @@ impl Client {
             let request = self.http.post(url).bearer_auth(TOKEN).timeout(Duration::from_secs(3)).json(&body);
             let Ok(answer) = support::try_send(request).await else { continue };
             if answer.body["results"][0]["status"] == "settled" {
-                let id = delivery["event"]["id"].as_str().unwrap().to_owned();
-                *self.seen.lock().unwrap().settled.entry(id).or_default() += 1;
+                self.seen.lock().unwrap().settle(delivery);
             }
             return;
         }
@@ -331,6 +356,7 @@ async fn the_order_of_each_subject_holds_when_the_process_that_delivers_stands_s
         the_order_holds(release, processes, async |world: &World| {
             let holder = world.holder().await;
             world.services[holder].suspend();
+            world.stands_still();
             sleep(LAPSE).await;
             world.services[holder].resume();
         })

@@ -43,6 +43,42 @@ fn an_order_is_that_of_the_stream_whatever_arrives_first() {
 }
 
 #[test]
+fn a_delivery_that_jetstream_sent_before_it_had_the_settlement_is_not_delivered_and_a_later_one_is() {
+    let mut stage = Stage::new();
+    stage.arrive(1, 1, "a");
+    stage.arrive(2, 1, "a");
+    for sequence in [1, 2] {
+        let receipt = stage.take().unwrap();
+        assert_eq!(receipt.sequence, sequence);
+        stage.held.begin(receipt, stage.now).unwrap();
+        stage.held.settled(receipt, stage.now);
+        // The answer to the settlement was faster than what JetStream had sent before it.
+        stage.arrive(sequence, 2, "a");
+        assert!(stage.held.must_all_arrive());
+        stage.arrive(sequence, 3, "a");
+    }
+    assert_eq!((stage.take(), stage.held.len()), (None, 0));
+    stage.held.all_arrived();
+    assert!(!stage.held.must_all_arrive());
+    // The consumer was deleted and begins again.
+    stage.arrive(1, 1, "a");
+    assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 1 }));
+}
+
+#[test]
+fn an_event_that_is_settled_while_others_arrive_counts_until_the_next_time() {
+    let mut stage = Stage::new();
+    stage.arrive(1, 1, "a");
+    let receipt = stage.take().unwrap();
+    assert!(!stage.held.must_all_arrive());
+    stage.held.begin(receipt, stage.now).unwrap();
+    stage.held.settled(receipt, stage.now);
+    stage.held.all_arrived();
+    stage.arrive(1, 2, "a");
+    assert_eq!(stage.take(), None);
+}
+
+#[test]
 fn an_event_that_may_be_delivered_stays_so_when_the_time_of_another_call_was_read_before() {
     let mut stage = Stage::new();
     let before = stage.now;
