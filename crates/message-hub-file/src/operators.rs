@@ -7,7 +7,7 @@ use crate::{
     writer::Command,
 };
 use async_trait::async_trait;
-use character_message_hub::{HubOperations, RejectedEvent, Result, SubscriptionName, SubscriptionState};
+use character_message_hub::{Filter, HubOperations, RejectedEvent, Result, SubscriptionName, SubscriptionState};
 use rusqlite::params;
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -78,6 +78,10 @@ impl HubOperations for FileHub {
             }
         });
         Ok(subscriptions.collect())
+    }
+
+    async fn types(&self, name: &SubscriptionName) -> Result<Option<Filter>> {
+        Ok(self.shared.state.get(name).map(|subscribed| lock(&subscribed.filter).clone()))
     }
 
     async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Vec<RejectedEvent>>> {

@@ -1,7 +1,7 @@
 //! Which process makes the deliveries of a subscription: a record for each name, the last message of a subject in a stream.
 
 use crate::{
-    NatsHub, consumer,
+    NatsHub,
     link::Sent,
     stream::{ATTEMPT, api_error},
 };
@@ -11,9 +11,7 @@ use async_nats::{
     jetstream::{self, ErrorCode, stream::LastRawMessageErrorKind},
 };
 use async_trait::async_trait;
-use character_message_hub::{
-    ErrorKind, Filter, HolderRecord, HolderRecords, HubError, Result, ServiceName, SubscriptionName,
-};
+use character_message_hub::{ErrorKind, HolderRecord, HolderRecords, HubError, Result, ServiceName, SubscriptionName};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
@@ -120,13 +118,5 @@ impl HolderRecords for NatsHub {
                 _ => Err(api_error(HOLD, &error)),
             },
         }
-    }
-
-    /// The consumer of the subscription keeps them; a text of more than 4 KiB is unknown.
-    async fn types(&self, subscription: &SubscriptionName) -> Result<Option<Filter>> {
-        let deadline = Instant::now() + ATTEMPT;
-        self.link().ready(HOLD, deadline).await?;
-        let consumer = consumer::find(self.link(), self.events(), subscription, HOLD, deadline).await?;
-        Ok(consumer.and_then(|consumer| consumer.filter()))
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     NatsHub,
     api::{self, Done, OPERATOR_LIMIT, as_operator, is_absent},
     consumer, rejections,
-    stream::api_error,
+    stream::{ATTEMPT, api_error},
     subject,
 };
 use async_nats::jetstream;
@@ -102,6 +102,14 @@ impl HubOperations for NatsHub {
             Ok(found)
         })
         .await
+    }
+
+    /// The consumer of the subscription keeps them; a text of more than 4 KiB is unknown.
+    async fn types(&self, name: &SubscriptionName) -> Result<Option<Filter>> {
+        let deadline = Instant::now() + ATTEMPT;
+        self.link().ready(SUBSCRIPTIONS, deadline).await?;
+        let consumer = consumer::find(self.link(), self.events(), name, SUBSCRIPTIONS, deadline).await?;
+        Ok(consumer.and_then(|consumer| consumer.filter()))
     }
 
     async fn rejected(&self, name: &SubscriptionName, limit: usize) -> Result<Option<Vec<RejectedEvent>>> {

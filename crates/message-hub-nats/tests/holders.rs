@@ -6,7 +6,8 @@ mod support;
 
 use character_fault_proxy::{Fault, FaultProxy, Way};
 use character_message_hub::{
-    Deliveries, Filter, HolderRecord, HolderRecords, Message, MessageHub, ServiceName, Subscription, SubscriptionName,
+    Deliveries, Filter, HolderRecord, HolderRecords, HubOperations, Message, MessageHub, ServiceName, Subscription,
+    SubscriptionName,
 };
 use character_message_hub_nats::{NatsHub, NatsHubConfig, Subscribers};
 use character_message_hub_testkit::sample::{event_of, hasty, messages, subscription};

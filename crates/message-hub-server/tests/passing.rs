@@ -11,8 +11,9 @@ use actix_web::{
 };
 use character_http_kit::AcceptedTokens;
 use character_message_hub::{
-    CloudEvent, ErrorKind, Filter, HolderRecord, HolderRecords, HubError, MemoryHub, Message, MessageHub, REQUEST,
-    Reply, Result, ServiceName, ServiceRequest, SubscriptionName, async_trait,
+    CloudEvent, Deliveries, ErrorKind, Filter, HolderRecord, HolderRecords, HubError, HubOperations, MemoryHub,
+    Message, MessageHub, Published, REQUEST, RejectedEvent, Reply, Result, ServiceName, ServiceRequest, Subscription,
+    SubscriptionName, SubscriptionState, async_trait,
 };
 use character_message_hub_server::{HubServer, HubServerConfig};
 use character_message_hub_testkit::{Call, ScriptedHub, Step};
@@ -34,13 +35,12 @@ const SECOND: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 struct Records {
     record: Mutex<HolderRecord>,
-    types: Option<Filter>,
 }
 
 impl Records {
     fn of(holder: Option<&str>) -> Self {
         let holder = holder.map(|holder| holder.parse().unwrap());
-        Self { record: Mutex::new(HolderRecord { revision: 1, holder }), types: None }
+        Self { record: Mutex::new(HolderRecord { revision: 1, holder }) }
     }
 }
 
@@ -60,10 +60,67 @@ impl HolderRecords for Records {
         *record = HolderRecord { revision: revision + 1, holder: holder.cloned() };
         Ok(Some(record.revision))
     }
+}
+
+/// The types that a hub has kept of every subscription.
+#[derive(Debug)]
+struct Kept(Filter);
+
+#[async_trait]
+impl HubOperations for Kept {
+    async fn subscriptions(&self) -> Result<Vec<SubscriptionState>> {
+        Ok(Vec::new())
+    }
 
     async fn types(&self, _: &SubscriptionName) -> Result<Option<Filter>> {
-        Ok(self.types.clone())
+        Ok(Some(self.0.clone()))
     }
+
+    async fn rejected(&self, _: &SubscriptionName, _: usize) -> Result<Option<Vec<RejectedEvent>>> {
+        Ok(None)
+    }
+
+    async fn remove_subscription(&self, _: &SubscriptionName) -> Result<bool> {
+        Ok(false)
+    }
+}
+
+/// A hub in which a subscription to the types that it has kept takes a second to open.
+#[derive(Debug)]
+struct SlowHub(MemoryHub);
+
+#[async_trait]
+impl MessageHub for SlowHub {
+    async fn publish(&self, messages: &[Message], timeout: Duration) -> Vec<Result<Published>> {
+        self.0.publish(messages, timeout).await
+    }
+
+    async fn request(&self, request: ServiceRequest) -> Result<Reply> {
+        self.0.request(request).await
+    }
+
+    async fn subscribe(&self, subscription: &Subscription) -> Result<Box<dyn Deliveries>> {
+        if subscription.filter == kept() {
+            sleep(SECOND).await;
+        }
+        self.0.subscribe(subscription).await
+    }
+
+    async fn probe(&self) -> Result<()> {
+        self.0.probe().await
+    }
+}
+
+fn kept() -> Filter {
+    "character.created".parse().unwrap()
+}
+
+/// A server over a hub that has kept the types of its subscriptions. `records`: it has others beside it.
+fn server_with_types(hub: impl MessageHub + 'static, records: Option<Records>) -> HubServer {
+    let tokens = AcceptedTokens::new([TOKEN.to_owned().into()]).unwrap();
+    let holders = records.map(|records| Arc::new(records) as _);
+    let config = HubServerConfig { peer: Some(OWN.parse().unwrap()), holders, ..HubServerConfig::default() };
+    HubServer::with_operations(Arc::new(hub), Arc::new(Kept(kept())), tokens, config).unwrap()
 }
 
 fn server(hub: impl MessageHub + 'static, records: Records) -> HubServer {
@@ -179,20 +236,42 @@ async fn a_holder_that_renews_its_record_and_does_not_answer_is_replaced() {
 }
 
 #[actix_web::test]
-async fn a_request_that_continues_keeps_the_types_of_the_subscription_when_another_server_holds_it_now() {
-    let hub = MemoryHub::new();
-    let records = Records { types: Some("character.created".parse().unwrap()), ..Records::of(None) };
-    let service = service_of(server(hub.clone(), records)).await;
-    let continued = |query: &str| request(Method::GET, query).insert_header(("x-hub-continues", "true"));
-    json_of(&service, continued("types=campaign.*&limit=0")).await;
-    publish(&hub, "1").await;
-    let (_, body) = json_of(&service, continued("types=campaign.*&wait_ms=1000")).await;
-    assert_eq!(body["deliveries"][0]["event"]["id"], "1", "{body}");
-    // A client that begins to ask changes them.
-    json_of(&service, request(Method::GET, "types=campaign.*&limit=0")).await;
-    publish(&hub, "2").await;
-    let (_, body) = json_of(&service, continued("types=character.created&wait_ms=100")).await;
-    assert_eq!(body["deliveries"], json!([]));
+async fn a_request_that_continues_keeps_the_types_of_the_subscription_at_a_server_that_has_not_opened_it() {
+    for records in [None, Some(Records::of(None))] {
+        let hub = MemoryHub::new();
+        let service = service_of(server_with_types(hub.clone(), records)).await;
+        let continued = |query: &str| request(Method::GET, query).insert_header(("x-hub-continues", "true"));
+        json_of(&service, continued("types=campaign.*&limit=0")).await;
+        publish(&hub, "1").await;
+        let (_, body) = json_of(&service, continued("types=campaign.*&wait_ms=1000")).await;
+        assert_eq!(body["deliveries"][0]["event"]["id"], "1", "{body}");
+        // A client that begins to ask changes them.
+        json_of(&service, request(Method::GET, "types=campaign.*&limit=0")).await;
+        publish(&hub, "2").await;
+        let (_, body) = json_of(&service, continued("types=character.created&wait_ms=100")).await;
+        assert_eq!(body["deliveries"], json!([]));
+    }
+}
+
+#[actix_web::test]
+async fn a_request_that_continues_and_is_slow_does_not_bring_older_types_back() {
+    tokio::time::pause();
+    for records in [None, Some(Records::of(None))] {
+        let hub = MemoryHub::new();
+        let service = service_of(server_with_types(SlowHub(hub.clone()), records)).await;
+        let continued = |query: &str| request(Method::GET, query).insert_header(("x-hub-continues", "true"));
+        let slow = json_of(&service, continued("types=character.created&limit=0"));
+        let begins = async {
+            sleep(SECOND / 2).await;
+            json_of(&service, request(Method::GET, "types=character.*&limit=0")).await
+        };
+        let ((slow, _), (begins, _)) = tokio::join!(slow, begins);
+        assert_eq!((slow, begins), (200, 200));
+        let event = CloudEvent::new("1", "/tests", "character.changed").unwrap();
+        assert!(hub.publish(&[Message::of(Arc::new(event))], SECOND).await.iter().all(Result::is_ok));
+        let (_, body) = json_of(&service, continued("types=character.created&wait_ms=1000")).await;
+        assert_eq!(body["deliveries"][0]["event"]["id"], "1", "{body}");
+    }
 }
 
 #[actix_web::test]

@@ -1,6 +1,6 @@
 //! Which of several processes makes the deliveries of a subscription, beside the port of the hub.
 
-use crate::{Filter, Result, ServiceName, SubscriptionName};
+use crate::{Result, ServiceName, SubscriptionName};
 use async_trait::async_trait;
 use std::{fmt, time::Duration};
 
@@ -16,7 +16,7 @@ pub struct HolderRecord {
     pub holder: Option<ServiceName>,
 }
 
-/// A record for each subscription, and its types, kept where every process reads the same.
+/// A record for each subscription, kept where every process reads the same.
 #[async_trait]
 pub trait HolderRecords: Send + Sync + fmt::Debug {
     /// The record of a subscription. `None`: there is none, or it was removed after [`MAX_HOLDER_AGE`]. Ends within seconds.
@@ -36,11 +36,4 @@ pub trait HolderRecords: Send + Sync + fmt::Debug {
         revision: u64,
         holder: Option<&ServiceName>,
     ) -> Result<Option<u64>>;
-
-    /// The types that the last subscriber has asked for, at whichever process. `None`: they are unknown, as those of a subscription that
-    /// does not exist yet. Ends within seconds.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    async fn types(&self, subscription: &SubscriptionName) -> Result<Option<Filter>>;
 }

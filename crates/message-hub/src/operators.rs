@@ -18,6 +18,13 @@ pub trait HubOperations: Send + Sync + fmt::Debug {
     /// `Unavailable`, `Timeout`, `Unauthorized`, `Forbidden`, `Corrupt`: what is kept cannot be read.
     async fn subscriptions(&self) -> Result<Vec<SubscriptionState>>;
 
+    /// The types that the last subscriber of a subscription has asked for, at whichever process. `None`: they are unknown, as those of a
+    /// subscription that does not exist yet. Ends within seconds.
+    ///
+    /// # Errors
+    /// As [`subscriptions`](Self::subscriptions).
+    async fn types(&self, name: &SubscriptionName) -> Result<Option<Filter>>;
+
     /// The newest events that a subscription has rejected, at most `limit`, the newest first. `None`: there is no subscription of
     /// this name.
     ///

@@ -92,7 +92,7 @@ mod tests {
     use actix_web::body::to_bytes;
     use async_trait::async_trait;
     use character_http_kit::AcceptedTokens;
-    use character_message_hub::{MemoryHub, RejectedEvent, Result as HubResult};
+    use character_message_hub::{Filter, MemoryHub, RejectedEvent, Result as HubResult};
     use character_message_hub_server::HubServerConfig;
     use serde_json::{Value, json};
     use tokio::time::Instant;
@@ -108,6 +108,10 @@ mod tests {
                 Some(error) => Err(error.clone()),
                 None => std::future::pending().await,
             }
+        }
+
+        async fn types(&self, _: &SubscriptionName) -> HubResult<Option<Filter>> {
+            Ok(None)
         }
 
         async fn rejected(&self, _: &SubscriptionName, _: usize) -> HubResult<Option<Vec<RejectedEvent>>> {

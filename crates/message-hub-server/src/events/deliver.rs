@@ -241,29 +241,36 @@ pub(super) async fn open(
     holding: Option<Arc<Holding>>,
     subscribes: Subscribes,
 ) -> Result<Arc<Session>> {
-    let mut subscription = subscription.clone();
+    let (mut subscription, sessions) = (subscription.clone(), server.sessions());
     if subscribes == Subscribes::Before
-        && let Some(types) = types(server, &subscription.name).await?
+        && let Some(types) = sessions.filter(&subscription.name)
     {
         subscription.filter = types;
     }
-    let sessions = server.sessions();
-    let opened = timeout(OPEN_TIMEOUT, sessions.open(server.hub(), &subscription, holding)).await;
+    if let Some(session) = sessions.find(&subscription, holding.as_ref()) {
+        return Ok(session);
+    }
+    let opening = async {
+        // The types that one request reads are the last ones until its session is open: another one could open a session with new ones
+        // in between.
+        let _entrance = sessions.enter(&subscription.name).await;
+        if subscribes == Subscribes::Before
+            && let Some(types) = types(server, &subscription.name).await?
+        {
+            subscription.filter = types;
+        }
+        sessions.open(server.hub(), &subscription, holding).await
+    };
+    let opened = timeout(OPEN_TIMEOUT, opening).await;
     let late =
         || HubError::new(ErrorKind::Timeout, SUBSCRIBE).within("the limit of opening a subscription", OPEN_TIMEOUT);
     opened.map_err(|_| late())?
 }
 
-/// The types that the last subscriber has asked for, at this server or at the one that held the subscription before. `None`: they are
-/// unknown.
+/// The types that the last subscriber has asked for, at this server, or at any one before. `None`: they are unknown.
 async fn types(server: &HubServer, name: &SubscriptionName) -> Result<Option<Filter>> {
-    let here = || server.sessions().filter(name);
-    match (here(), server.holders()) {
-        (None, Some(holders)) => {
-            let kept = holders.types(name).await?;
-            // One may have subscribed meanwhile.
-            Ok(here().or(kept))
-        }
+    match (server.sessions().filter(name), server.operations()) {
+        (None, Some(operations)) => operations.types(name).await,
         (known, _) => Ok(known),
     }
 }

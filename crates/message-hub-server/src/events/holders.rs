@@ -12,7 +12,7 @@ use super::{
 use crate::config::is_peer;
 use character_error_reporter::redacted;
 use character_message_hub::{
-    ErrorKind, Filter, HolderRecords, HubError, MAX_HOLDER_AGE, Result, SUBSCRIBE, ServiceName, SubscriptionName,
+    ErrorKind, HolderRecords, HubError, MAX_HOLDER_AGE, Result, SUBSCRIBE, ServiceName, SubscriptionName,
 };
 use prometheus_client::metrics::gauge::Gauge;
 use std::{
@@ -173,11 +173,6 @@ impl Holders {
             (Some(place), _) => Ok(place),
             (None, Origin::Client) => self.ask(name, &entry).await,
         }
-    }
-
-    /// The types that the last subscriber has asked for, at whichever server. `None`: they are unknown.
-    pub(super) async fn types(&self, name: &SubscriptionName) -> Result<Option<Filter>> {
-        self.records.types(name).await
     }
 
     /// Reads the record at the next request, unless that was done since `begun`, when the holder that it named was asked in vain.

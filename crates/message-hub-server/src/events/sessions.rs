@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::{runtime::Handle, task::JoinHandle, time::Instant};
+use tokio::{runtime::Handle, sync::OwnedMutexGuard, task::JoinHandle, time::Instant};
 use uuid::Uuid;
 
 /// How long a subscription stays open without a request for it.
@@ -88,10 +88,14 @@ struct Held {
     until: Mutex<Instant>,
 }
 
+/// Requests that open sessions of a name enter one after the other.
+type Entrance = Arc<tokio::sync::Mutex<()>>;
+
 /// Open subscriptions, and the deliveries that clients have not settled. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sessions {
     open: Arc<Mutex<Vec<Arc<Session>>>>,
+    entrances: Arc<Mutex<HashMap<SubscriptionName, Entrance>>>,
     held: Arc<Mutex<HashMap<String, Arc<Held>>>>,
     /// The server that these are of, by which its receipts begin.
     peer: Option<ServiceName>,
@@ -118,6 +122,16 @@ impl Sessions {
         let own = self.peer.as_ref()?;
         let (peer, _) = receipt.split_once('.')?;
         peer.parse().ok().filter(|peer: &ServiceName| is_peer(peer.as_str()) && peer != own)
+    }
+
+    /// Waits for its turn to open a session of this name.
+    pub(super) async fn enter(&self, name: &SubscriptionName) -> OwnedMutexGuard<()> {
+        let entrance = {
+            let mut entrances = lock(&self.entrances);
+            entrances.retain(|_, entrance| Arc::strong_count(entrance) > 1);
+            Arc::clone(entrances.entry(name.clone()).or_default())
+        };
+        entrance.lock_owned().await
     }
 
     /// The open session of a subscription, or a new one.
@@ -160,7 +174,7 @@ impl Sessions {
     }
 
     /// The open session of a subscription.
-    fn find(&self, subscription: &Subscription, holding: Option<&Arc<Holding>>) -> Option<Arc<Session>> {
+    pub(super) fn find(&self, subscription: &Subscription, holding: Option<&Arc<Holding>>) -> Option<Arc<Session>> {
         let open = lock(&self.open);
         let is_same = |session: &&Arc<Session>| session.subscription == *subscription && session.is_of(holding);
         let session = open.iter().find(is_same)?;

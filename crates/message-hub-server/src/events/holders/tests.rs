@@ -60,10 +60,6 @@ impl HolderRecords for Records {
             None => Ok(Some(revision)),
         }
     }
-
-    async fn types(&self, _: &SubscriptionName) -> Result<Option<Filter>> {
-        Ok(None)
-    }
 }
 
 fn name(text: &str) -> SubscriptionName {
