@@ -7,7 +7,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use character_message_hub::{
-    CloudEvent, Deliveries, Delivery, ErrorKind, HubError, NEXT, QueueSubscriber, Receipt, Result, SETTLE, Settle,
+    CloudEvent, Deliveries, Delivery, DeliveryLimits, ErrorKind, HubError, NEXT, Receipt, Result, SETTLE, Settle,
     Settlement, Subscription,
 };
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
@@ -26,8 +26,7 @@ const MAX_REASON: usize = 1_000;
 pub(crate) struct FileDeliveries {
     shared: Arc<Shared>,
     subscribed: Arc<Subscribed>,
-    settle_within: Duration,
-    subscriber: QueueSubscriber,
+    limits: DeliveryLimits,
     /// A delivery whose event is being read.
     reading: Option<(Receipt, JoinHandle<Result<Events>>)>,
     /// Events that were read together with an earlier one.
@@ -37,8 +36,8 @@ pub(crate) struct FileDeliveries {
 impl FileDeliveries {
     pub(crate) fn new(shared: Arc<Shared>, subscribed: Arc<Subscribed>, subscription: &Subscription) -> Self {
         let Subscription { settle_within, max_in_flight, .. } = *subscription;
-        let subscriber = QueueSubscriber::new(settle_within, max_in_flight);
-        Self { shared, subscribed, settle_within, subscriber, reading: None, ahead: HashMap::new() }
+        let limits = DeliveryLimits::new(settle_within, max_in_flight);
+        Self { shared, subscribed, limits, reading: None, ahead: HashMap::new() }
     }
 
     /// The event of a delivery, out of what was read for it. The rest is kept for the next deliveries.
@@ -62,7 +61,7 @@ impl FileDeliveries {
                 let error = HubError::new(ErrorKind::NotFound, NEXT);
                 return Err(error.with_detail("the subscription was removed; subscribe again to begin a new one"));
             }
-            match self.subscribed.take(&self.subscriber) {
+            match self.subscribed.take(&self.limits) {
                 Ok(receipt) => return Ok(receipt),
                 Err(None) => changed.await,
                 Err(Some(at)) => {
@@ -82,7 +81,8 @@ impl fmt::Debug for FileDeliveries {
 impl Drop for FileDeliveries {
     fn drop(&mut self) {
         if let Some((receipt, _)) = self.reading.take() {
-            self.subscribed.release(receipt, Duration::ZERO);
+            // When its time was over, it is delivered again anyway.
+            let _ = self.subscribed.put_back(receipt, Duration::ZERO);
         }
     }
 }
@@ -114,7 +114,7 @@ impl Deliveries for FileDeliveries {
                     let settle = FileSettle {
                         shared: Arc::clone(&self.shared),
                         subscribed: Arc::clone(&self.subscribed),
-                        settle_within: self.settle_within,
+                        settle_within: self.limits.settle_within,
                         receipt,
                     };
                     return Ok(Delivery::new(event, receipt.attempt, Box::new(settle)));
@@ -124,7 +124,8 @@ impl Deliveries for FileDeliveries {
                     let _ = self.subscribed.settle(receipt, &Settlement::Ack);
                 }
                 Err(error) => {
-                    self.subscribed.release(receipt, UNREADABLE_PAUSE);
+                    // When its time was over, it is delivered again anyway.
+                    let _ = self.subscribed.put_back(receipt, UNREADABLE_PAUSE);
                     return Err(error);
                 }
             }
@@ -167,6 +168,10 @@ impl Settle for FileSettle {
         let (to, receipt) = (Arc::clone(&self.subscribed), self.receipt);
         let settled = |reply| Command::Settle { to, receipt, settlement, reply };
         self.shared.call(SETTLE, SETTLE_TIMEOUT, settled).await?
+    }
+
+    async fn put_back(&self) -> Result<()> {
+        self.subscribed.put_back(self.receipt, Duration::ZERO).map_err(|_| lost())
     }
 
     async fn in_progress(&self) -> Result<()> {

@@ -223,7 +223,8 @@ impl Waiting {
             failed.with_applied(applied).with_source(Shared(Arc::clone(error)))
         };
         let release = |to: &Subscribed, receipt, reply: oneshot::Sender<Result<()>>| {
-            to.release(receipt, Duration::from_secs(1));
+            // When its time was over, it is delivered again anyway.
+            let _ = to.settle(receipt, &Settlement::RetryAfter(Duration::from_secs(1)));
             drop(reply.send(Err(failed(SETTLE))));
         };
         if let Some((number, reply)) = self.publishing {

@@ -1,7 +1,7 @@
 //! What the hub knows of its subscriptions in memory.
 
 use crate::cache::EventCache;
-use character_message_hub::{DeliveryQueue, Filter, NotHeld, QueueSubscriber, Receipt, Settlement, SubscriptionName};
+use character_message_hub::{DeliveryLimits, DeliveryQueue, Filter, NotHeld, Receipt, Settlement, SubscriptionName};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -49,9 +49,9 @@ impl Subscribed {
     }
 
     /// The next delivery, or when to ask again.
-    pub(crate) fn take(&self, subscriber: &QueueSubscriber) -> Result<Receipt, Option<Instant>> {
+    pub(crate) fn take(&self, limits: &DeliveryLimits) -> Result<Receipt, Option<Instant>> {
         let mut queue = lock(&self.queue);
-        match queue.take(Instant::now(), subscriber) {
+        match queue.take(Instant::now(), limits) {
             Some((receipt, ())) => Ok(receipt),
             None => Err(queue.wakes_at()),
         }
@@ -63,9 +63,11 @@ impl Subscribed {
         settled
     }
 
-    /// Makes a delivery possible again after `pause`. A delivery that is not held any more needs no release.
-    pub(crate) fn release(&self, receipt: Receipt, pause: Duration) {
-        let _ = self.settle(receipt, &Settlement::RetryAfter(pause));
+    /// Takes back a delivery that no subscriber has received. It can be made again after `pause`.
+    pub(crate) fn put_back(&self, receipt: Receipt, pause: Duration) -> Result<(), NotHeld> {
+        let put_back = lock(&self.queue).put_back(receipt, pause, Instant::now());
+        self.changed.notify_waiters();
+        put_back
     }
 
     pub(crate) fn prolong(&self, receipt: Receipt, settle_within: Duration) -> Result<(), NotHeld> {

@@ -9,7 +9,7 @@ mod settled;
 use self::settled::Settled;
 use crate::lane::{Entry, Lane, Order, Place, Receipt};
 use async_nats::Subject;
-use character_message_hub::{NotHeld, QueueSubscriber};
+use character_message_hub::{DeliveryLimits, InFlight, NotHeld};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
@@ -27,9 +27,7 @@ pub(crate) struct Held<T> {
     orders: HashMap<Lane, Order>,
     ready: BTreeSet<u64>,
     timers: BTreeSet<(Instant, u64)>,
-    in_flight: usize,
-    /// The same, by the limits under which they were delivered.
-    in_flight_of: HashMap<QueueSubscriber, usize>,
+    in_flight: InFlight,
     away: usize,
     /// Addresses of events whose time for settling began before they were delivered.
     to_touch: Vec<Subject>,
@@ -47,8 +45,7 @@ impl<T: Clone> Held<T> {
             orders: HashMap::new(),
             ready: BTreeSet::new(),
             timers: BTreeSet::new(),
-            in_flight: 0,
-            in_flight_of: HashMap::new(),
+            in_flight: InFlight::default(),
             away: 0,
             to_touch: Vec::new(),
             settled: Settled::default(),
@@ -91,30 +88,29 @@ impl<T: Clone> Held<T> {
         let lane = subject.map_or(Lane::Alone(sequence), |subject| Lane::Subject(subject.into()));
         self.orders.entry(lane.clone()).or_default().sequences.insert(sequence);
         let (attempts, place) = (delivered.saturating_sub(1), Place::Waiting(now));
-        let subscriber = QueueSubscriber::new(self.settle_within, 0);
-        let entry = Entry { lane: lane.clone(), item, address, touched: now, attempts, subscriber, place };
+        let limits = DeliveryLimits::new(self.settle_within, 0);
+        let entry = Entry { lane: lane.clone(), item, address, touched: now, attempts, limits, place };
         self.entries.insert(sequence, entry);
         self.refresh(&lane, now);
     }
 
     /// The next event that can be delivered. A subscriber has it for its time for settling.
-    pub(crate) fn take(&mut self, now: Instant, subscriber: &QueueSubscriber) -> Option<(Receipt, T)> {
-        let QueueSubscriber { settle_within, max_in_flight } = *subscriber;
+    pub(crate) fn take(&mut self, now: Instant, limits: &DeliveryLimits) -> Option<(Receipt, T)> {
         let now = self.time(now);
         self.expire(now);
-        if self.in_flight_of.get(subscriber).is_some_and(|number| *number >= max_in_flight) {
+        if !self.in_flight.permits(limits) {
             return None;
         }
         let sequence = self.first_fresh(now)?;
         let entry = self.entries.get_mut(&sequence)?;
         entry.attempts += 1;
-        entry.subscriber = *subscriber;
+        entry.limits = *limits;
         let taken = (Receipt { sequence, attempt: entry.attempts }, entry.item.clone());
         if now > entry.touched + self.settle_within / 10 {
             entry.touched = now;
             self.to_touch.push(entry.address.clone());
         }
-        self.place(sequence, Place::Delivered { until: now + settle_within, renewed: false }, now);
+        self.place(sequence, Place::Delivered { until: now + limits.settle_within, renewed: false }, now);
         Some(taken)
     }
 
@@ -179,13 +175,23 @@ impl<T: Clone> Held<T> {
         Ok(address)
     }
 
+    /// Takes back a delivery that no client has received: it does not count as an attempt, and can be made again now.
+    pub(crate) fn put_back(&mut self, receipt: Receipt, now: Instant) -> Result<Subject, NotHeld> {
+        let address = self.delay(receipt, Duration::ZERO, now)?;
+        if let Some(entry) = self.entries.get_mut(&receipt.sequence) {
+            // The receipt ends here, so that the next delivery may have the same number.
+            entry.attempts -= 1;
+        }
+        Ok(address)
+    }
+
     /// Restarts the time for settling.
     pub(crate) fn prolong(&mut self, receipt: Receipt, now: Instant) -> Result<Subject, NotHeld> {
         let now = self.time(now);
         self.expire(now);
         let entry = self.delivered(receipt)?;
         entry.touched = now;
-        let (address, settle_within) = (entry.address.clone(), entry.subscriber.settle_within);
+        let (address, settle_within) = (entry.address.clone(), entry.limits.settle_within);
         self.place(receipt.sequence, Place::Delivered { until: now + settle_within, renewed: false }, now);
         Ok(address)
     }
@@ -245,7 +251,7 @@ impl<T: Clone> Held<T> {
 
     /// The number of deliveries that are not settled.
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight
+        self.in_flight.total()
     }
 
     /// The number of events that JetStream is to deliver again.

@@ -1,7 +1,7 @@
 //! The parts of what a subscriber has received: orders, events in them, and where each event is.
 
 use async_nats::Subject;
-use character_message_hub::QueueSubscriber;
+use character_message_hub::DeliveryLimits;
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::time::Instant;
 
@@ -34,7 +34,7 @@ pub(crate) struct Entry<T> {
     pub(crate) touched: Instant,
     pub(crate) attempts: u64,
     /// The limits under which it was delivered last.
-    pub(crate) subscriber: QueueSubscriber,
+    pub(crate) limits: DeliveryLimits,
     pub(crate) place: Place,
 }
 

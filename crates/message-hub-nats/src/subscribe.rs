@@ -9,7 +9,7 @@ use crate::{
 use async_nats::Subject;
 use bytes::Bytes;
 use character_message_hub::{
-    Deliveries, Delivery, ErrorKind, HubError, NotHeld, QueueSubscriber, Result, SETTLE, Settle, Settlement,
+    Deliveries, Delivery, DeliveryLimits, ErrorKind, HubError, NotHeld, Result, SETTLE, Settle, Settlement,
     Subscription, async_trait,
 };
 use std::{
@@ -27,7 +27,7 @@ const MAX_REASON: usize = 1_000;
 /// A subscriber.
 pub(crate) struct NatsDeliveries {
     running: Arc<Running>,
-    limits: QueueSubscriber,
+    limits: DeliveryLimits,
 }
 
 impl fmt::Debug for NatsDeliveries {
@@ -40,7 +40,7 @@ impl NatsDeliveries {
     /// A subscriber of a feed with the limits of its own subscription.
     pub(crate) fn new(running: Arc<Running>, subscription: &Subscription) -> Self {
         let Subscription { settle_within, max_in_flight, .. } = *subscription;
-        Self { running, limits: QueueSubscriber::new(settle_within, max_in_flight) }
+        Self { running, limits: DeliveryLimits::new(settle_within, max_in_flight) }
     }
 
     fn take(&self) -> Option<Delivery> {
@@ -129,6 +129,19 @@ impl NatsSettle {
         finished
     }
 
+    /// The event waits here again.
+    async fn waits(&self, address: Subject) -> Result<()> {
+        self.feed.changed.notify_waiters();
+        self.feed.nudged.notify_one();
+        if self.feed.ended.load(Ordering::Acquire) {
+            // It is delivered again at once, by the next subscriber.
+            self.feed.held().release(Instant::now());
+            return self.send(address, b"-NAK").await;
+        }
+        // When JetStream does not hear of it now, the pump repeats it.
+        self.send(address, b"+WPI").await
+    }
+
     /// Sends a word for which no answer is needed.
     async fn send(&self, address: Subject, word: &'static [u8]) -> Result<()> {
         let sent = timeout(LIMIT, self.feed.link.client.publish(address, Bytes::from_static(word))).await;
@@ -169,17 +182,14 @@ impl Settle for NatsSettle {
             }
             Settlement::RetryAfter(pause) => {
                 let address = self.feed.held().delay(self.receipt, pause, Instant::now()).map_err(lost)?;
-                self.feed.changed.notify_waiters();
-                self.feed.nudged.notify_one();
-                if self.feed.ended.load(Ordering::Acquire) {
-                    // It is delivered again at once, by the next subscriber.
-                    self.feed.held().release(Instant::now());
-                    return self.send(address, b"-NAK").await;
-                }
-                // When JetStream does not hear of it now, the pump repeats it.
-                self.send(address, b"+WPI").await
+                self.waits(address).await
             }
         }
+    }
+
+    async fn put_back(&self) -> Result<()> {
+        let address = self.feed.held().put_back(self.receipt, Instant::now()).map_err(lost)?;
+        self.waits(address).await
     }
 
     async fn in_progress(&self) -> Result<()> {

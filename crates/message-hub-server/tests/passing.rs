@@ -213,6 +213,20 @@ async fn a_response_that_another_server_did_not_receive_is_delivered_again_at_on
     let end = TestRequest::delete().uri("/v1/events").insert_header(("authorization", format!("Bearer {TOKEN}")));
     assert_eq!(json_of(&service, end.insert_header(passed_on)).await.0, 204);
     let (_, again) = json_of(&service, request(Method::GET, "wait_ms=1000")).await;
+    assert_eq!(again["deliveries"][0]["attempt"], 1, "no client has received it: {again}");
+    let retry = |delivered: &Value| {
+        let receipt = &delivered["deliveries"][0]["receipt"];
+        let body = json!({ "settlements": [{ "receipt": receipt, "action": "retry", "retry_after_ms": 0 }] });
+        let settle = TestRequest::post().uri("/v1/events/settle").set_json(&body);
+        settle.insert_header(("authorization", format!("Bearer {TOKEN}")))
+    };
+    // The other server did not send it to its client.
+    json_of(&service, retry(&again).insert_header(passed_on)).await;
+    let (_, again) = json_of(&service, request(Method::GET, "wait_ms=1000")).await;
+    assert_eq!(again["deliveries"][0]["attempt"], 1, "{again}");
+    // A client retries.
+    json_of(&service, retry(&again)).await;
+    let (_, again) = json_of(&service, request(Method::GET, "wait_ms=1000")).await;
     assert_eq!(again["deliveries"][0]["attempt"], 2, "{again}");
 }
 

@@ -23,6 +23,8 @@ pub enum Call<'c> {
     Next,
     /// [`Settle::settle`].
     Settle(&'c Settlement),
+    /// [`Settle::put_back`].
+    PutBack,
     /// [`Settle::in_progress`].
     InProgress,
 }
@@ -37,7 +39,7 @@ impl Call<'_> {
             Self::Subscribe(_) => SUBSCRIBE,
             Self::Probe => PROBE,
             Self::Next => NEXT,
-            Self::Settle(_) | Self::InProgress => SETTLE,
+            Self::Settle(_) | Self::PutBack | Self::InProgress => SETTLE,
         }
     }
 }
@@ -180,6 +182,12 @@ impl Settle for ScriptedSettle {
             Settlement::RetryAfter(pause) => delivery.retry_after(pause).await,
             Settlement::Reject(reason) => delivery.reject(reason).await,
         }
+    }
+
+    async fn put_back(&self) -> Result<()> {
+        asked(&self.script, Call::PutBack).await?;
+        let delivery = self.delivery.lock().await.take();
+        delivery.ok_or_else(|| HubError::new(ErrorKind::DeliveryLost, SETTLE))?.put_back().await
     }
 
     async fn in_progress(&self) -> Result<()> {

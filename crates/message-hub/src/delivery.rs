@@ -30,6 +30,15 @@ pub trait Settle: Send + Sync + fmt::Debug {
     /// # Errors
     /// As [`Delivery::ack`].
     async fn in_progress(&self) -> Result<()>;
+
+    /// Reports that no client has received the delivery, as [`Delivery::put_back`] says. A hub that does not implement it counts
+    /// the delivery as an attempt.
+    ///
+    /// # Errors
+    /// As [`Delivery::ack`].
+    async fn put_back(&self) -> Result<()> {
+        self.settle(Settlement::RetryAfter(Duration::ZERO)).await
+    }
 }
 
 /// An event that a subscription received. A delivery that is dropped unsettled is delivered again after the
@@ -83,6 +92,14 @@ impl Delivery {
     /// As [`ack`](Self::ack).
     pub async fn reject(self, reason: impl Into<String>) -> Result<()> {
         self.settle.settle(Settlement::Reject(reason.into())).await
+    }
+
+    /// No client has received the delivery: the event can be delivered again at once, and this delivery does not count as an attempt.
+    ///
+    /// # Errors
+    /// As [`ack`](Self::ack).
+    pub async fn put_back(self) -> Result<()> {
+        self.settle.put_back().await
     }
 
     /// Restarts the time for settling, for an event that takes long to handle.

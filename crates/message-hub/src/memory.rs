@@ -1,8 +1,8 @@
 //! A hub in the memory of one process.
 
 use crate::{
-    CloudEvent, Deliveries, Delivery, DeliveryQueue, ErrorKind, Filter, HubError, MAX_BATCH, Message, MessageHub, NEXT,
-    PUBLISH, Published, QueueSubscriber, REQUEST, Receipt, Reply, Result, SETTLE, ServiceName, ServiceRequest, Settle,
+    CloudEvent, Deliveries, Delivery, DeliveryLimits, DeliveryQueue, ErrorKind, Filter, HubError, MAX_BATCH, Message,
+    MessageHub, NEXT, PUBLISH, Published, REQUEST, Receipt, Reply, Result, SETTLE, ServiceName, ServiceRequest, Settle,
     Settlement, Subscription, SubscriptionName,
 };
 use async_trait::async_trait;
@@ -180,9 +180,9 @@ impl MessageHub for MemoryHub {
                 }
                 subscribed
             });
-        let subscriber = QueueSubscriber::new(subscription.settle_within, subscription.max_in_flight);
+        let limits = DeliveryLimits::new(subscription.settle_within, subscription.max_in_flight);
         let (shared, subscription) = (Arc::clone(&self.shared), subscription.clone());
-        Ok(Box::new(MemoryDeliveries { shared, subscription, subscriber }))
+        Ok(Box::new(MemoryDeliveries { shared, subscription, limits }))
     }
 
     async fn probe(&self) -> Result<()> {
@@ -193,7 +193,7 @@ impl MessageHub for MemoryHub {
 struct MemoryDeliveries {
     shared: Arc<Shared>,
     subscription: Subscription,
-    subscriber: QueueSubscriber,
+    limits: DeliveryLimits,
 }
 
 impl fmt::Debug for MemoryDeliveries {
@@ -215,7 +215,7 @@ impl Deliveries for MemoryDeliveries {
                 let Some(subscribed) = state.subscriptions.get_mut(name) else {
                     return Err(HubError::new(ErrorKind::Corrupt, NEXT));
                 };
-                if let Some((receipt, event)) = subscribed.queue.take(Instant::now(), &self.subscriber) {
+                if let Some((receipt, event)) = subscribed.queue.take(Instant::now(), &self.limits) {
                     let settle = MemorySettle {
                         shared: Arc::clone(&self.shared),
                         name: name.clone(),
@@ -266,6 +266,10 @@ impl MemorySettle {
 impl Settle for MemorySettle {
     async fn settle(&self, settlement: Settlement) -> Result<()> {
         self.with_queue(|queue| queue.settle(self.receipt, &settlement, Instant::now()))
+    }
+
+    async fn put_back(&self) -> Result<()> {
+        self.with_queue(|queue| queue.put_back(self.receipt, Duration::ZERO, Instant::now()))
     }
 
     async fn in_progress(&self) -> Result<()> {

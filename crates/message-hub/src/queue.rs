@@ -1,8 +1,8 @@
 //! What one subscription has not settled: which event comes next, and when.
 
-use crate::Settlement;
+use crate::{DeliveryLimits, InFlight, Settlement};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque, hash_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -31,29 +31,12 @@ pub struct Receipt {
     pub attempt: u64,
 }
 
-/// The limits of subscribers that take the events of a queue together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct QueueSubscriber {
-    /// The time for settling that they have.
-    pub settle_within: Duration,
-    /// The maximum number of their deliveries that are not settled.
-    pub max_in_flight: usize,
-}
-
-impl QueueSubscriber {
-    /// Those with this time for settling a delivery, and this maximum number of deliveries that are not settled.
-    #[must_use]
-    pub fn new(settle_within: Duration, max_in_flight: usize) -> Self {
-        Self { settle_within, max_in_flight }
-    }
-}
-
 /// A delivery that is not settled.
 #[derive(Debug)]
 struct Held {
     lane: Lane,
     until: Instant,
-    subscriber: QueueSubscriber,
+    limits: DeliveryLimits,
 }
 
 /// The receipt is of a delivery that was settled, or whose event was delivered again since.
@@ -71,8 +54,8 @@ pub struct DeliveryQueue<T> {
     ready: BTreeMap<u64, Lane>,
     /// The first events of lanes that are delivered and not settled.
     held: HashMap<u64, Held>,
-    /// The number of them by the limits under which they were delivered.
-    held_by: HashMap<QueueSubscriber, usize>,
+    /// The same ones, by the limits under which they were delivered.
+    in_flight: InFlight,
     /// The first events of lanes that are delayed, and those that are held, by the time at which they become ready.
     timers: BTreeSet<(Instant, u64)>,
     delayed: HashMap<u64, Lane>,
@@ -85,7 +68,7 @@ impl<T> Default for DeliveryQueue<T> {
             lanes: HashMap::new(),
             ready: BTreeMap::new(),
             held: HashMap::new(),
-            held_by: HashMap::new(),
+            in_flight: InFlight::default(),
             timers: BTreeSet::new(),
             delayed: HashMap::new(),
             unsettled: 0,
@@ -108,17 +91,16 @@ impl<T: Clone> DeliveryQueue<T> {
 
     /// The next event that can be delivered, with the receipt to settle it with. It is held until its time for settling is over.
     /// `None`: nothing can be delivered now, or subscribers with these limits have the maximum number of deliveries.
-    pub fn take(&mut self, now: Instant, subscriber: &QueueSubscriber) -> Option<(Receipt, T)> {
-        let QueueSubscriber { settle_within, max_in_flight } = *subscriber;
+    pub fn take(&mut self, now: Instant, limits: &DeliveryLimits) -> Option<(Receipt, T)> {
         self.expire(now);
-        if self.held_by.get(subscriber).is_some_and(|number| *number >= max_in_flight) {
+        if !self.in_flight.permits(limits) {
             return None;
         }
         let (sequence, lane) = self.ready.pop_first()?;
         let first = self.lanes.get_mut(&lane)?.front_mut()?;
         first.attempts += 1;
         let (receipt, item) = (Receipt { sequence, attempt: first.attempts }, first.item.clone());
-        self.hold(sequence, Held { lane, until: now + settle_within, subscriber: *subscriber });
+        self.hold(sequence, Held { lane, until: now + limits.settle_within, limits: *limits });
         Some((receipt, item))
     }
 
@@ -129,12 +111,23 @@ impl<T: Clone> DeliveryQueue<T> {
     pub fn settle(&mut self, receipt: Receipt, settlement: &Settlement, now: Instant) -> Result<(), NotHeld> {
         let Held { lane, .. } = self.release(receipt, now)?;
         match settlement {
-            Settlement::RetryAfter(pause) => {
-                self.timers.insert((now + *pause, receipt.sequence));
-                self.delayed.insert(receipt.sequence, lane);
-            }
+            Settlement::RetryAfter(pause) => self.delay(receipt.sequence, lane, now + *pause),
             Settlement::Ack | Settlement::Reject(_) => self.remove_first(lane),
         }
+        Ok(())
+    }
+
+    /// Takes back a delivery that no client has received: it does not count as an attempt, and can be made again after `pause`.
+    ///
+    /// # Errors
+    /// [`NotHeld`]: nothing changed.
+    pub fn put_back(&mut self, receipt: Receipt, pause: Duration, now: Instant) -> Result<(), NotHeld> {
+        let Held { lane, .. } = self.release(receipt, now)?;
+        if let Some(first) = self.lanes.get_mut(&lane).and_then(VecDeque::front_mut) {
+            // Its receipt ends here, so that the next delivery may have the same number.
+            first.attempts -= 1;
+        }
+        self.delay(receipt.sequence, lane, now + pause);
         Ok(())
     }
 
@@ -174,19 +167,20 @@ impl<T: Clone> DeliveryQueue<T> {
 
     fn hold(&mut self, sequence: u64, held: Held) {
         self.timers.insert((held.until, sequence));
-        *self.held_by.entry(held.subscriber).or_default() += 1;
+        self.in_flight.add(held.limits);
         self.held.insert(sequence, held);
     }
 
     fn unhold(&mut self, sequence: u64) -> Option<Held> {
         let held = self.held.remove(&sequence)?;
-        if let Entry::Occupied(mut number) = self.held_by.entry(held.subscriber) {
-            *number.get_mut() -= 1;
-            if *number.get() == 0 {
-                number.remove();
-            }
-        }
+        self.in_flight.remove(held.limits);
         Some(held)
+    }
+
+    /// The first event of a lane can be delivered from this time on.
+    fn delay(&mut self, sequence: u64, lane: Lane, until: Instant) {
+        self.timers.insert((until, sequence));
+        self.delayed.insert(sequence, lane);
     }
 
     /// Takes a delivery back from its subscriber.
@@ -246,7 +240,7 @@ mod tests {
     #[test]
     fn events_of_a_subject_come_one_at_a_time_and_others_beside() {
         let mut queue = queue(&[(1, Some("a")), (2, Some("a")), (3, Some("b")), (4, None), (5, None)]);
-        let (now, nine) = (Instant::now(), QueueSubscriber::new(WITHIN, 9));
+        let (now, nine) = (Instant::now(), DeliveryLimits::new(WITHIN, 9));
         let (first, _) = queue.take(now, &nine).unwrap();
         let rest: Vec<_> = std::iter::from_fn(|| queue.take(now, &nine)).map(|(_, item)| item).collect();
         assert_eq!((first.sequence, rest), (1, vec![3, 4, 5]));
@@ -257,7 +251,7 @@ mod tests {
     #[test]
     fn a_delayed_event_delays_its_subject_and_nothing_else() {
         let mut queue = queue(&[(1, Some("a")), (2, Some("a")), (3, Some("b"))]);
-        let (now, nine) = (Instant::now(), QueueSubscriber::new(WITHIN, 9));
+        let (now, nine) = (Instant::now(), DeliveryLimits::new(WITHIN, 9));
         let (first, _) = queue.take(now, &nine).unwrap();
         queue.settle(first, &Settlement::RetryAfter(WITHIN), now).unwrap();
         assert_eq!(queue.take(now, &nine).unwrap().1, 3);
@@ -270,7 +264,7 @@ mod tests {
     #[test]
     fn a_delivery_that_is_not_settled_in_time_is_delivered_again_and_its_receipt_is_worthless() {
         let mut queue = queue(&[(1, Some("a"))]);
-        let (now, nine) = (Instant::now(), QueueSubscriber::new(WITHIN, 9));
+        let (now, nine) = (Instant::now(), DeliveryLimits::new(WITHIN, 9));
         let (late, _) = queue.take(now, &nine).unwrap();
         assert_eq!(queue.settle(late, &Settlement::Ack, now + WITHIN), Err(NotHeld));
         let (again, _) = queue.take(now + WITHIN, &nine).unwrap();
@@ -282,9 +276,30 @@ mod tests {
     }
 
     #[test]
+    fn a_delivery_that_is_put_back_does_not_count_as_an_attempt() {
+        let mut queue = queue(&[(1, Some("a")), (2, Some("a"))]);
+        let (now, nine) = (Instant::now(), DeliveryLimits::new(WITHIN, 9));
+        for _ in 0..3 {
+            let (receipt, _) = queue.take(now, &nine).unwrap();
+            assert_eq!(receipt, Receipt { sequence: 1, attempt: 1 });
+            queue.put_back(receipt, Duration::ZERO, now).unwrap();
+            assert_eq!(queue.put_back(receipt, Duration::ZERO, now), Err(NotHeld));
+        }
+        let (late, _) = queue.take(now, &nine).unwrap();
+        assert_eq!(queue.put_back(late, Duration::ZERO, now + WITHIN), Err(NotHeld));
+        let (again, _) = queue.take(now + WITHIN, &nine).unwrap();
+        queue.put_back(again, WITHIN, now + WITHIN).unwrap();
+        assert_eq!(queue.take(now + WITHIN, &nine), None);
+        assert_eq!(queue.settle(late, &Settlement::Ack, now + WITHIN), Err(NotHeld), "its time was over");
+        let (again, _) = queue.take(now + WITHIN * 2, &nine).unwrap();
+        assert_eq!((again.attempt, queue.len()), (2, 2));
+        assert_eq!(queue.settle(late, &Settlement::Ack, now + WITHIN * 2), Err(NotHeld));
+    }
+
+    #[test]
     fn no_more_than_the_maximum_are_in_flight() {
         let mut queue = queue(&[(1, None), (2, None), (3, None)]);
-        let (now, two) = (Instant::now(), QueueSubscriber::new(WITHIN, 2));
+        let (now, two) = (Instant::now(), DeliveryLimits::new(WITHIN, 2));
         let (first, _) = queue.take(now, &two).unwrap();
         queue.take(now, &two).unwrap();
         assert_eq!((queue.take(now, &two), queue.in_flight()), (None, 2));
@@ -296,15 +311,15 @@ mod tests {
     #[test]
     fn subscribers_with_the_same_limits_have_one_maximum_of_deliveries() {
         let mut queue = queue(&[(1, None), (2, None), (3, None), (4, None)]);
-        let (now, two, one) = (Instant::now(), QueueSubscriber::new(WITHIN, 2), QueueSubscriber::new(WITHIN * 2, 1));
+        let (now, two, one) = (Instant::now(), DeliveryLimits::new(WITHIN, 2), DeliveryLimits::new(WITHIN * 2, 1));
         let (first, _) = queue.take(now, &two).unwrap();
         queue.take(now, &two).unwrap();
         let (third, _) = queue.take(now, &one).unwrap();
-        let same = QueueSubscriber::new(WITHIN * 2, 1);
+        let same = DeliveryLimits::new(WITHIN * 2, 1);
         assert_eq!((third.sequence, queue.take(now, &same), queue.take(now, &two)), (3, None, None));
         queue.settle(first, &Settlement::Ack, now).unwrap();
         assert_eq!((queue.take(now, &one), queue.take(now, &two).map(|(_, item)| item)), (None, Some(4)));
         assert_eq!(queue.take(now + WITHIN, &two).map(|(_, item)| item), Some(2), "its deliveries are over");
-        assert_eq!((queue.held_by.len(), queue.in_flight()), (2, 2));
+        assert_eq!((queue.in_flight.total(), queue.in_flight()), (2, 2));
     }
 }

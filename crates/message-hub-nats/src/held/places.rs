@@ -2,8 +2,7 @@
 
 use super::Held;
 use crate::lane::{Lane, Place};
-use character_message_hub::QueueSubscriber;
-use std::{collections::hash_map::Entry, time::Duration};
+use std::time::Duration;
 use tokio::time::Instant;
 
 impl<T: Clone> Held<T> {
@@ -47,17 +46,14 @@ impl<T: Clone> Held<T> {
     pub(super) fn place(&mut self, sequence: u64, place: Place, now: Instant) {
         let Some(entry) = self.entries.get_mut(&sequence) else { return };
         let is_out = |place| matches!(place, Place::Delivered { .. } | Place::Settling);
-        let (subscriber, was_out) = (entry.subscriber, is_out(entry.place));
+        let (limits, was_out) = (entry.limits, is_out(entry.place));
         self.away -= usize::from(matches!(entry.place, Place::Away(_)));
         self.away += usize::from(matches!(place, Place::Away(_)));
         entry.place = place;
         let lane = entry.lane.clone();
         match (was_out, is_out(place)) {
-            (false, true) => {
-                self.in_flight += 1;
-                *self.in_flight_of.entry(subscriber).or_default() += 1;
-            }
-            (true, false) => self.leaves(subscriber),
+            (false, true) => self.in_flight.add(limits),
+            (true, false) => self.in_flight.remove(limits),
             _ => {}
         }
         if let Some(order) = self.orders.get_mut(&lane) {
@@ -75,21 +71,10 @@ impl<T: Clone> Held<T> {
         self.refresh(&lane, now);
     }
 
-    /// There is one delivery less under these limits.
-    fn leaves(&mut self, subscriber: QueueSubscriber) {
-        self.in_flight -= 1;
-        if let Entry::Occupied(mut of) = self.in_flight_of.entry(subscriber) {
-            *of.get_mut() -= 1;
-            if *of.get() == 0 {
-                of.remove();
-            }
-        }
-    }
-
     pub(super) fn remove(&mut self, sequence: u64, now: Instant) {
         let Some(entry) = self.entries.remove(&sequence) else { return };
         if matches!(entry.place, Place::Delivered { .. } | Place::Settling) {
-            self.leaves(entry.subscriber);
+            self.in_flight.remove(entry.limits);
         }
         self.away -= usize::from(matches!(entry.place, Place::Away(_)));
         self.ready.remove(&sequence);

@@ -2,8 +2,8 @@ use super::*;
 
 const WITHIN: Duration = Duration::from_secs(30);
 
-fn subscriber(settle_within: Duration, max_in_flight: usize) -> QueueSubscriber {
-    QueueSubscriber::new(settle_within, max_in_flight)
+fn limits(settle_within: Duration, max_in_flight: usize) -> DeliveryLimits {
+    DeliveryLimits::new(settle_within, max_in_flight)
 }
 
 struct Stage {
@@ -23,7 +23,7 @@ impl Stage {
     }
 
     fn take(&mut self) -> Option<Receipt> {
-        self.held.take(self.now, &subscriber(WITHIN, 100)).map(|(receipt, _)| receipt)
+        self.held.take(self.now, &limits(WITHIN, 100)).map(|(receipt, _)| receipt)
     }
 }
 
@@ -63,6 +63,33 @@ fn a_delivery_that_jetstream_sent_before_it_had_the_settlement_is_not_delivered_
     // The consumer was deleted and begins again.
     stage.arrive(1, 1, "a");
     assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 1 }));
+}
+
+#[test]
+fn a_delivery_that_is_put_back_does_not_count_as_an_attempt() {
+    let mut stage = Stage::new();
+    stage.arrive(1, 3, "a");
+    stage.arrive(2, 1, "a");
+    for _ in 0..3 {
+        let receipt = stage.take().unwrap();
+        assert_eq!(receipt, Receipt { sequence: 1, attempt: 3 });
+        stage.held.put_back(receipt, stage.now).unwrap();
+        assert_eq!(stage.held.put_back(receipt, stage.now), Err(NotHeld));
+    }
+    let late = stage.take().unwrap();
+    stage.now += WITHIN / 2;
+    stage.arrive(1, 4, "a");
+    stage.arrive(2, 2, "a");
+    stage.now += WITHIN / 2;
+    let again = stage.take().unwrap();
+    assert_eq!((again.attempt, stage.held.put_back(late, stage.now)), (4, Err(NotHeld)));
+    stage.held.put_back(again, stage.now).unwrap();
+    assert_eq!(stage.held.begin(late, stage.now), Err(NotHeld), "its time was over");
+    let again = stage.take().unwrap();
+    assert_eq!(stage.held.begin(late, stage.now), Err(NotHeld));
+    stage.held.begin(again, stage.now).unwrap();
+    stage.held.settled(again, stage.now);
+    assert_eq!(stage.take(), Some(Receipt { sequence: 2, attempt: 1 }));
 }
 
 #[test]
@@ -217,7 +244,7 @@ fn each_subscriber_has_its_own_time_for_settling_and_the_server_may_wait_longer(
     stage.arrive(1, 1, "a");
     stage.arrive(2, 1, "b");
     let short = WITHIN / 10;
-    let first = stage.held.take(stage.now, &subscriber(short, 100)).unwrap().0;
+    let first = stage.held.take(stage.now, &limits(short, 100)).unwrap().0;
     let second = stage.take().unwrap();
     stage.now += short / 2;
     stage.held.prolong(first, stage.now).unwrap();
@@ -258,10 +285,10 @@ fn subscribers_with_the_same_limits_have_one_maximum_of_deliveries() {
     for sequence in 1..=5 {
         stage.arrive(sequence, 1, "");
     }
-    let (many, one) = (subscriber(WITHIN, 3), subscriber(WITHIN, 1));
+    let (many, one) = (limits(WITHIN, 3), limits(WITHIN, 1));
     // Each opens a session of its own.
-    let same = subscriber(WITHIN, 1);
-    let mut taken = |of: &QueueSubscriber| stage.held.take(stage.now, of).map(|(receipt, _)| receipt);
+    let same = limits(WITHIN, 1);
+    let mut taken = |of: &DeliveryLimits| stage.held.take(stage.now, of).map(|(receipt, _)| receipt);
     let first = [taken(&many), taken(&many)].map(Option::unwrap);
     let only = taken(&one).unwrap();
     assert_eq!((taken(&same), taken(&many).map(|receipt| receipt.sequence), taken(&many)), (None, Some(4), None));
@@ -269,6 +296,6 @@ fn subscribers_with_the_same_limits_have_one_maximum_of_deliveries() {
         stage.held.begin(receipt, stage.now).unwrap();
         stage.held.settled(receipt, stage.now);
     }
-    assert_eq!(stage.held.in_flight_of, [(many, 2)].into());
+    assert_eq!(stage.held.in_flight(), 2);
     assert_eq!(stage.held.take(stage.now, &one).map(|(receipt, _)| receipt.sequence), Some(5));
 }

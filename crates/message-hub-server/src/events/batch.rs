@@ -3,7 +3,7 @@
 use super::{
     passed::{Awaited, Sender},
     pollers::Poll,
-    sessions::{Session, Sessions},
+    sessions::{Received, Session, Sessions},
 };
 use crate::HubServer;
 use actix_web::{HttpResponse, body::MessageBody, http::header::CACHE_CONTROL};
@@ -64,7 +64,7 @@ impl Drop for Unsent {
         if receipts.is_empty() {
             return;
         }
-        self.sessions.releasing(receipts, &runtime);
+        self.sessions.releasing(receipts, Received::Never, &runtime);
     }
 }
 

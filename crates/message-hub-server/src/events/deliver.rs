@@ -7,7 +7,7 @@ use super::{
     holding::Holding,
     passed::Awaited,
     pollers::{Poll, Subscribes},
-    sessions::Session,
+    sessions::{Received, Session},
     stream,
 };
 use crate::{
@@ -219,7 +219,7 @@ async fn begin(
 pub(crate) async fn leave(request: HttpRequest, server: Data<HubServer>) -> Answer {
     let caller = Caller::of(request.headers());
     if let (Origin::Server(id), "") = (caller.origin, request.query_string()) {
-        server.sessions().release(server.passed().end(id)).await;
+        server.sessions().release(server.passed().end(id), Received::Never).await;
         return Ok(HttpResponse::NoContent().finish());
     }
     let mut query = QueryParameters::among(&["subscription", "poller", "received"], request.query_string());

@@ -4,6 +4,7 @@ use super::{
     holders::{Holders, Origin},
     peers,
     pollers::Subscribes,
+    unavailable,
 };
 use crate::{HubServer, refusal::to_client};
 use actix_web::{
@@ -23,7 +24,8 @@ use url::form_urlencoded::Serializer;
 use uuid::Uuid;
 
 /// Marks a request of another server, which is not passed on again, and holds its id. `DELETE` with it and without parameters ends the
-/// request, or releases the deliveries of its response.
+/// request, or releases the deliveries of its response. A retry without a pause in such a request is of a delivery that no client has
+/// received.
 const PASSED_ON: &str = "x-hub-passed-on";
 /// How long one poll waits at the holder: soon after a holder has stopped, another one is found.
 pub(super) const TURN: Duration = Duration::from_secs(2);
@@ -82,10 +84,6 @@ struct Receipt {
     receipt: String,
 }
 
-fn unavailable(detail: &'static str) -> HubError {
-    HubError::new(ErrorKind::Unavailable { retry_after: None }, NEXT).with_detail(detail)
-}
-
 fn corrupt(error: serde_json::Error) -> HubError {
     HubError::new(ErrorKind::Corrupt, NEXT).with_detail(format!("the answer of another process: {error}"))
 }
@@ -136,7 +134,8 @@ pub(super) async fn poll(
         let receipts = deliveries.into_iter().map(|delivery| delivery.receipt).collect();
         Ok(Found { server, holder, authorization, body, receipts, passing })
     });
-    let found = polling.await.unwrap_or_else(|_| Err(unavailable("the poll at another process of the hub failed")));
+    let found =
+        polling.await.unwrap_or_else(|_| Err(unavailable(NEXT, "the poll at another process of the hub failed")));
     // A response that was made and is not here has deliveries that wait for it.
     if found.as_ref().err().is_none_or(HubError::certainly_not_applied) {
         waits.answered();
@@ -203,14 +202,14 @@ fn request(id: Uuid, holder: &ServiceName, caller: &Caller, path: String, timeou
 fn answered(reply: Result<Reply>) -> Result<Bytes> {
     let reply = reply.map_err(|error| match error.kind() {
         ErrorKind::NoResponder => {
-            unavailable("the process that holds the subscription does not answer").with_applied(Applied::No)
+            unavailable(NEXT, "the process that holds the subscription does not answer").with_applied(Applied::No)
         }
         _ => to_client(error),
     })?;
     match reply.status {
         200..=299 => Ok(reply.body),
         // It reads the file of the tokens a moment later, or has others.
-        401 | 403 => Err(unavailable("the process that holds the subscription does not accept this token")),
+        401 | 403 => Err(unavailable(NEXT, "the process that holds the subscription does not accept this token")),
         status => {
             let problem = serde_json::from_slice::<ProblemBody>(&reply.body).unwrap_or_default();
             Err(problem.into_error(status, NEXT))
@@ -254,6 +253,8 @@ impl Drop for Found {
         let (server, holder, authorization) = (self.server.clone(), self.holder.clone(), self.authorization.clone());
         let passing = Arc::clone(&self.passing);
         runtime.spawn(async move {
+            let mut headers = Headers::new();
+            headers.add(PASSED_ON, Uuid::new_v4().to_string());
             let released = |receipt| SettlementBody {
                 receipt,
                 action: SettleAction::Retry,
@@ -262,7 +263,7 @@ impl Drop for Found {
             };
             let settlements = receipts.into_iter().map(released).enumerate().collect();
             // One that is not released waits for its time for settling, and `settle_at` logs it.
-            drop(peers::settle_at(server.hub(), holder, settlements, authorization, None).await);
+            drop(peers::settle_at(server.hub(), holder, settlements, headers, authorization, None).await);
             drop(passing);
         });
     }

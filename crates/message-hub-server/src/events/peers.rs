@@ -1,9 +1,12 @@
 //! Settlements of deliveries that another server over the same hub has made.
 
+use super::unavailable;
 use crate::refusal::to_client;
 use bytes::Bytes;
 use character_error_reporter::redacted;
-use character_message_hub::{Applied, ErrorKind, HubError, MessageHub, Result, SETTLE, ServiceName, ServiceRequest};
+use character_message_hub::{
+    Applied, ErrorKind, Headers, HubError, MessageHub, Result, SETTLE, ServiceName, ServiceRequest,
+};
 use character_message_hub_wire::{
     self as wire, ProblemBody, SettleBody, SettleResult, SettleResultsBody, SettlementBody,
 };
@@ -15,36 +18,36 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The maximum number of settlements in one request, which with the longest reasons must fit into a message of NATS.
 const AT_ONCE: usize = 200;
 
-fn unavailable(detail: &'static str) -> HubError {
-    HubError::new(ErrorKind::Unavailable { retry_after: None }, SETTLE).with_applied(Applied::No).with_detail(detail)
+/// The deliveries wait for their time for settling.
+fn not_settled(detail: &'static str) -> HubError {
+    unavailable(SETTLE, detail).with_applied(Applied::No)
 }
 
 /// Has another server settle its deliveries, each with its place among those of the request. `authorization` is that of the
-/// client, which both servers accept, and `left` what it still waits.
+/// client, which both servers accept, `headers` what else the request has, and `left` what the client still waits.
 pub(super) async fn settle_at(
     hub: &dyn MessageHub,
     peer: ServiceName,
     settlements: Vec<(usize, SettlementBody)>,
+    headers: Headers,
     authorization: Option<Arc<str>>,
     left: Option<Duration>,
 ) -> Vec<(usize, SettleResult)> {
     let timeout = left.map_or(TIMEOUT, |left| left.min(TIMEOUT));
     let (places, settlements): (Vec<_>, Vec<_>) = settlements.into_iter().unzip();
-    let parts =
-        settlements.chunks(AT_ONCE).map(|part| settled_at(hub, peer.clone(), part, authorization.clone(), timeout));
+    let request = ServiceRequest { headers, authorization, ..ServiceRequest::get(peer, wire::SETTLE, timeout) };
+    let parts = settlements.chunks(AT_ONCE).map(|part| settled_at(hub, part, request.clone()));
     places.into_iter().zip(join_all(parts).await.into_iter().flatten()).collect()
 }
 
 /// The same, of as many as one request holds.
 async fn settled_at(
     hub: &dyn MessageHub,
-    peer: ServiceName,
     settlements: &[SettlementBody],
-    authorization: Option<Arc<str>>,
-    timeout: Duration,
+    request: ServiceRequest,
 ) -> Vec<SettleResult> {
     let body = SettleBody { settlements: settlements.to_vec() };
-    asked(hub, peer, body, authorization, timeout).await.unwrap_or_else(|error| {
+    asked(hub, body, request).await.unwrap_or_else(|error| {
         tracing::warn!(error = %redacted(&error), "another process of the hub did not settle its deliveries");
         let failed = Err(to_client(error));
         settlements.iter().map(|settlement| SettleResult::of(settlement.receipt.clone(), &failed)).collect()
@@ -52,35 +55,28 @@ async fn settled_at(
 }
 
 /// The results of the other server, one for each settlement.
-async fn asked(
-    hub: &dyn MessageHub,
-    peer: ServiceName,
-    body: SettleBody,
-    authorization: Option<Arc<str>>,
-    timeout: Duration,
-) -> Result<Vec<SettleResult>> {
+async fn asked(hub: &dyn MessageHub, body: SettleBody, request: ServiceRequest) -> Result<Vec<SettleResult>> {
     let number = body.settlements.len();
     let text =
         serde_json::to_vec(&body).map_err(|error| HubError::new(ErrorKind::Invalid, SETTLE).with_source(error))?;
     let request = ServiceRequest {
         method: "POST".into(),
         content_type: Some("application/json".into()),
-        authorization,
         body: Bytes::from(text),
         // The other server settles each delivery once; a repeat would find none.
         idempotent: false,
-        ..ServiceRequest::get(peer, wire::SETTLE, timeout)
+        ..request
     };
     let reply = hub.request(request).await.map_err(|error| match error.kind() {
         // It has ended, or is about to answer again: its deliveries wait for their time for settling.
-        ErrorKind::NoResponder => unavailable("the process that made the delivery does not answer"),
+        ErrorKind::NoResponder => not_settled("the process that made the delivery does not answer"),
         _ => error,
     })?;
     let wrong = |detail: String| HubError::new(ErrorKind::Corrupt, SETTLE).with_detail(detail);
     match reply.status {
         200 => {}
         // It reads the file of the tokens a moment later, or has others.
-        401 | 403 => return Err(unavailable("the process that made the delivery does not accept this token")),
+        401 | 403 => return Err(not_settled("the process that made the delivery does not accept this token")),
         status => {
             let problem = serde_json::from_slice::<ProblemBody>(&reply.body).unwrap_or_default();
             return Err(problem.into_error(status, SETTLE));

@@ -1,6 +1,6 @@
 //! Clients that name themselves, so that a response which they did not receive costs no time.
 
-use super::Sessions;
+use super::{Sessions, sessions::Received};
 use character_message_hub::{Filter, SubscriptionName};
 use std::{
     collections::HashMap,
@@ -79,7 +79,7 @@ impl Pollers {
             (Poll { pollers: self.clone(), key, number, requests, subscribes }, lost)
         };
         if let Some((_, receipts)) = lost {
-            sessions.release(receipts).await;
+            sessions.release(receipts, Received::Perhaps).await;
         }
         poll
     }
@@ -93,7 +93,7 @@ impl Pollers {
             poller.batch.filter(|(batch, _)| batch != received)
         });
         if let Some((_, receipts)) = lost {
-            sessions.release(receipts).await;
+            sessions.release(receipts, Received::Perhaps).await;
         }
     }
 

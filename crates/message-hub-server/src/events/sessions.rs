@@ -48,7 +48,7 @@ impl Session {
             if holding.is_held() {
                 return Ok(delivery);
             }
-            sessions.releasing(vec![sessions.hold(self, delivery)], &Handle::current());
+            sessions.releasing(vec![sessions.hold(self, delivery)], Received::Never, &Handle::current());
         }
     }
 
@@ -74,6 +74,15 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("subscription", &self.subscription).finish_non_exhaustive()
     }
+}
+
+/// Whether a client has received deliveries that are released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Received {
+    /// None has, so they do not count as attempts.
+    Never,
+    /// The response was sent to one, which perhaps failed because of it.
+    Perhaps,
 }
 
 /// A delivery that a client has received.
@@ -248,31 +257,53 @@ impl Sessions {
     ///
     /// It continues to its end when it is dropped: the receipt is not known any more, so the client could not repeat it.
     pub(super) async fn settle(&self, receipt: &str, settlement: Settlement) -> Result<()> {
-        let held = lock(&self.held).remove(receipt).ok_or_else(lost)?;
-        let settling = tokio::spawn(async move {
-            let delivery = held.delivery.lock().await.take().ok_or_else(lost)?;
+        let settle = move |delivery: Delivery| async move {
             match settlement {
                 Settlement::Ack => delivery.ack().await,
                 Settlement::RetryAfter(pause) => delivery.retry_after(pause).await,
                 Settlement::Reject(reason) => delivery.reject(reason).await,
             }
-        });
-        settling.await.unwrap_or_else(|_| Err(lost()))
+        };
+        self.finish(receipt, settle).await
     }
 
-    /// Makes deliveries possible again at once that no client has received. Settled ones stay so.
+    /// Makes a delivery possible again at once that no client has received.
+    ///
+    /// It continues to its end when it is dropped, as [`settle`](Self::settle) does.
+    pub(super) async fn put_back(&self, receipt: &str) -> Result<()> {
+        self.finish(receipt, Delivery::put_back).await
+    }
+
+    async fn finish<F: Future<Output = Result<()>> + Send + 'static>(
+        &self,
+        receipt: &str,
+        finish: impl FnOnce(Delivery) -> F + Send + 'static,
+    ) -> Result<()> {
+        let held = lock(&self.held).remove(receipt).ok_or_else(lost)?;
+        let finishing = tokio::spawn(async move {
+            let delivery = held.delivery.lock().await.take().ok_or_else(lost)?;
+            finish(delivery).await
+        });
+        finishing.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    /// Makes deliveries possible again at once. Settled ones stay so.
     ///
     /// It continues to its end when it is dropped: it may be the last to know of the receipts.
-    pub(super) async fn release(&self, receipts: Vec<String>) {
+    pub(super) async fn release(&self, receipts: Vec<String>, received: Received) {
         // A task that has failed has released what it could.
-        drop(self.releasing(receipts, &Handle::current()).await);
+        drop(self.releasing(receipts, received, &Handle::current()).await);
     }
 
-    pub(super) fn releasing(&self, receipts: Vec<String>, runtime: &Handle) -> JoinHandle<()> {
+    pub(super) fn releasing(&self, receipts: Vec<String>, received: Received, runtime: &Handle) -> JoinHandle<()> {
         let sessions = self.clone();
         runtime.spawn(async move {
             for receipt in receipts {
-                match sessions.settle(&receipt, Settlement::RetryAfter(Duration::ZERO)).await {
+                let released = match received {
+                    Received::Never => sessions.put_back(&receipt).await,
+                    Received::Perhaps => sessions.settle(&receipt, Settlement::RetryAfter(Duration::ZERO)).await,
+                };
+                match released {
                     Ok(()) => {}
                     Err(error) if *error.kind() == ErrorKind::DeliveryLost => {}
                     Err(error) => {

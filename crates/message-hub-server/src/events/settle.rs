@@ -1,6 +1,6 @@
 //! `POST /v1/events/settle`.
 
-use super::peers;
+use super::{elsewhere::Caller, holders::Origin, peers};
 use crate::{
     HubServer, body,
     caller::CallerDeadline,
@@ -13,7 +13,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use character_http_kit::{FieldError, Problem, QueryParameters};
-use character_message_hub::{Applied, ErrorKind, HubError, SETTLE, Settlement};
+use character_message_hub::{Applied, ErrorKind, Headers, HubError, SETTLE, Settlement};
 use character_message_hub_wire::{
     MAX_SETTLEMENTS, SettleAction, SettleBody, SettleResult, SettleResultsBody, SettlementBody,
 };
@@ -33,6 +33,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
 /// What is done with one delivery.
 enum Order {
     Settle(Settlement),
+    PutBack,
     InProgress,
 }
 
@@ -46,8 +47,9 @@ pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<
     }
     let (mut orders, mut faults) = (Vec::with_capacity(body.settlements.len()), Vec::new());
     let mut of_others: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let origin = Caller::of(request.headers()).origin;
     for (index, settlement) in body.settlements.into_iter().enumerate() {
-        match (order(&settlement), server.sessions().other_of(&settlement.receipt)) {
+        match (order(&settlement, origin), server.sessions().other_of(&settlement.receipt)) {
             (Ok(_), Some(peer)) if of_others.len() < MAX_PEERS || of_others.contains_key(&peer) => {
                 of_others.entry(peer).or_default().push((index, settlement));
             }
@@ -67,6 +69,7 @@ pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<
         let settling = async {
             match order {
                 Order::Settle(settlement) => server.sessions().settle(&receipt, settlement).await,
+                Order::PutBack => server.sessions().put_back(&receipt).await,
                 Order::InProgress => server.sessions().in_progress(&receipt).await,
             }
         };
@@ -79,7 +82,7 @@ pub(crate) async fn settle(request: HttpRequest, payload: Payload, server: Data<
     let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let others = of_others.into_iter().map(|(peer, settlements)| {
         let authorization = authorization.map(Into::into);
-        peers::settle_at(server.hub(), peer, settlements, authorization, caller.left())
+        peers::settle_at(server.hub(), peer, settlements, Headers::new(), authorization, caller.left())
     });
     let (own, others) = tokio::join!(own, join_all(others));
     let mut results: Vec<_> = own.into_iter().chain(others.into_iter().flatten()).collect();
@@ -98,7 +101,7 @@ fn label(action: SettleAction) -> &'static str {
 }
 
 /// What is to be done, or the field at fault and the reason.
-fn order(settlement: &SettlementBody) -> Result<Order, (&'static str, &'static str)> {
+fn order(settlement: &SettlementBody, origin: Origin) -> Result<Order, (&'static str, &'static str)> {
     let SettlementBody { action, retry_after_ms, reason, .. } = settlement;
     let pause = retry_after_ms.map(Duration::from_millis);
     if *action != SettleAction::Retry && pause.is_some() {
@@ -111,6 +114,7 @@ fn order(settlement: &SettlementBody) -> Result<Order, (&'static str, &'static s
         SettleAction::Ack => Ok(Order::Settle(Settlement::Ack)),
         SettleAction::InProgress => Ok(Order::InProgress),
         SettleAction::Retry => match pause {
+            Some(Duration::ZERO) if origin != Origin::Client => Ok(Order::PutBack),
             Some(pause) if pause <= LONGEST_PAUSE => Ok(Order::Settle(Settlement::RetryAfter(pause))),
             Some(_) => Err(("retry_after_ms", "must not be longer than a day, 86400000")),
             None => Err(("retry_after_ms", "is required for the action retry")),

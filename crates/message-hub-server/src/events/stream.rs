@@ -7,7 +7,7 @@ use super::{
     holders::{Holders, Place},
     holding::Holding,
     pollers::Subscribes,
-    sessions::Session,
+    sessions::{Received, Session},
 };
 use crate::{
     HubServer,
@@ -36,7 +36,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const AT_ONCE: usize = 32;
 /// How long they wait: the time for settling, at least a second, has begun.
 const UNSENT: Duration = Duration::from_millis(500);
-/// How long a client that left some fetches one at a time: those that it left count as attempts.
+/// How long a client that left some fetches one at a time: others could have had those that it left.
 const SLOW: Duration = Duration::from_secs(60);
 /// The pause before a client connects again, in milliseconds: spread, so that the clients of a hub that was restarted do not
 /// all come at once.
@@ -199,7 +199,7 @@ impl Stream {
         match arrived {
             // The token may have been revoked while the delivery arrived.
             Ok(Ok(delivery)) if !self.token.is_accepted() => {
-                sessions.release(vec![sessions.hold(&session, delivery)]).await;
+                sessions.release(vec![sessions.hold(&session, delivery)], Received::Never).await;
                 Err(revoked())
             }
             Ok(Ok(delivery)) => self.delivery(&session, delivery).map(Some),
