@@ -4,16 +4,16 @@
 //! counts from before it writes, and another server from when it first sees a record that then stays unchanged, or from when it has
 //! replaced one that was renewed.
 
+mod keep;
+
 use super::{
     holding::Holding,
     known::{KnownRecord, LAPSE, Verdict},
     sessions::Sessions,
+    unavailable,
 };
 use crate::config::is_peer;
-use character_error_reporter::redacted;
-use character_message_hub::{
-    ErrorKind, HolderRecords, HubError, MAX_HOLDER_AGE, Result, SUBSCRIBE, ServiceName, SubscriptionName,
-};
+use character_message_hub::{HolderRecords, HubError, Result, SUBSCRIBE, ServiceName, SubscriptionName};
 use prometheus_client::metrics::gauge::Gauge;
 use std::{
     collections::HashMap,
@@ -26,24 +26,14 @@ use std::{
 use tokio::{
     runtime::Handle,
     sync::watch,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 use uuid::Uuid;
 
 /// How long a server holds a subscription after it has begun to write the record.
 const TERM: Duration = Duration::from_secs(5);
-/// How often the holder writes the record again.
-const RENEWAL: Duration = Duration::from_secs(1);
 /// The pause after a renewal that has failed.
 const AGAIN: Duration = Duration::from_millis(250);
-/// How long a subscription is held without a request for it.
-const IDLE: Duration = Duration::from_secs(60);
-/// How long the end of this server waits for the records.
-const LEAVING: Duration = Duration::from_secs(5);
-/// The maximum number of records of other holders that are remembered without a request within [`IDLE`].
-const MAX_SEEN: usize = 10_000;
-/// The maximum number of subscriptions that this server holds; the one that was idle for longest is released for a new one.
-const MAX_HELD: usize = 2_000;
 
 /// Where the deliveries of a subscription are made.
 #[derive(Debug)]
@@ -116,12 +106,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn unavailable(detail: &'static str) -> HubError {
-    HubError::new(ErrorKind::Unavailable { retry_after: None }, SUBSCRIBE).with_detail(detail)
-}
-
 fn ends() -> HubError {
-    unavailable("this process of the hub ends")
+    unavailable(SUBSCRIBE, "this process of the hub ends")
 }
 
 impl Entry {
@@ -168,7 +154,7 @@ impl Holders {
         let entry = self.entry(name);
         match (entry.place(Instant::now()), origin) {
             (Some(Place::At(_)) | None, Origin::Server(_)) => {
-                Err(unavailable("this process of the hub does not hold the subscription"))
+                Err(unavailable(SUBSCRIBE, "this process of the hub does not hold the subscription"))
             }
             (Some(place), _) => Ok(place),
             (None, Origin::Client) => self.ask(name, &entry).await,
@@ -224,7 +210,7 @@ impl Holders {
             if let Some(revision) = self.records.replace(name, revision, Some(&self.own)).await? {
                 let mut from = begun;
                 if lock(&entry.known).record.has_replaced() {
-                    tracing::warn!(subscription = %name, "the process that makes the deliveries does not answer; this one takes its place");
+                    tracing::warn!(subscription = %name, "the process that makes the deliveries does not answer, or its record is gone; this one takes its place");
                     from = Instant::now() + LAPSE;
                 }
                 self.begin(name, entry, revision, Holding::new(from, begun + TERM)).await?;
@@ -233,7 +219,7 @@ impl Holders {
                 }
             }
         }
-        Err(unavailable("other processes of the hub take the subscription at the same time"))
+        Err(unavailable(SUBSCRIBE, "other processes of the hub take the subscription at the same time"))
     }
 
     /// Holds a subscription whose record names this server.
@@ -259,117 +245,6 @@ impl Holders {
             self.release(name, revision).await;
         }
         Err(ends())
-    }
-
-    fn make_room(&self) {
-        let held: Vec<_> = self.kept().into_iter().filter(|(_, kept)| kept.is_held()).collect();
-        let idlest = held.iter().map(|(_, kept)| &kept.holding).min_by_key(|holding| holding.used());
-        if held.len() >= MAX_HELD
-            && let Some(idlest) = idlest
-        {
-            idlest.release();
-        }
-    }
-
-    /// Renews the record until the holding ends.
-    async fn keep(&self, name: &SubscriptionName, holding: &Arc<Holding>, mut revision: u64) {
-        self.held.inc();
-        let mut pause = RENEWAL;
-        while timeout(pause, holding.ended()).await.is_err() {
-            let begun = Instant::now();
-            pause = match self.records.replace(name, revision, Some(&self.own)).await {
-                Ok(Some(renewed)) => {
-                    revision = renewed;
-                    holding.prolong(begun + TERM);
-                    RENEWAL
-                }
-                // A renewal may have been written whose answer was lost.
-                Ok(None) => match self.records.read(name).await {
-                    Ok(Some(record)) if record.holder.as_ref() == Some(&self.own) => {
-                        revision = record.revision;
-                        Duration::ZERO
-                    }
-                    Ok(_) => {
-                        tracing::warn!(subscription = %name, "another process makes the deliveries of the subscription now");
-                        holding.lose();
-                        AGAIN
-                    }
-                    Err(error) => self.cannot_renew(name, &error),
-                },
-                Err(error) => self.cannot_renew(name, &error),
-            };
-        }
-        self.sessions.end(holding).await;
-        self.held.dec();
-        // Another server would begin while the one that was replaced may still make deliveries: the record lapses instead.
-        if !holding.is_lost() && holding.has_begun() {
-            self.release(name, revision).await;
-        }
-    }
-
-    fn cannot_renew(&self, name: &SubscriptionName, error: &HubError) -> Duration {
-        tracing::debug!(subscription = %name, error = %redacted(error), "the record of the subscription cannot be renewed");
-        AGAIN
-    }
-
-    /// Lets another server take the subscription at once.
-    async fn release(&self, name: &SubscriptionName, mut revision: u64) {
-        // The answer to the last renewal may have been lost, so that the record has a later revision.
-        for _ in 0..2 {
-            match self.records.replace(name, revision, None).await {
-                Ok(Some(_)) => return,
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::debug!(subscription = %name, error = %redacted(&error), "the subscription is not released");
-                    return;
-                }
-            }
-            match self.records.read(name).await {
-                Ok(Some(record)) if record.holder.as_ref() == Some(&self.own) => revision = record.revision,
-                Ok(_) | Err(_) => return,
-            }
-        }
-    }
-
-    /// Releases the subscriptions that no request and no delivery has used lately.
-    pub(crate) fn sweep(&self) {
-        let (now, mut remembered) = (Instant::now(), 0);
-        lock(&self.entries).retain(|_, entry| {
-            let known = lock(&entry.known);
-            if let Some(kept) = known.kept.as_ref().filter(|kept| kept.is_written()) {
-                let Kept { holding, .. } = kept;
-                let is_used = self.sessions.is_open(holding) || holding.is_unsettled();
-                if !is_used && now > holding.used() + IDLE {
-                    holding.release();
-                }
-                return true;
-            }
-            if Arc::strong_count(entry) > 1 || known.record.is_younger(IDLE, now) {
-                return true;
-            }
-            // A client that asks again after minutes finds that the record of a holder that has ended is unchanged.
-            let is_of_other = known.record.names_other() && known.record.is_younger(MAX_HOLDER_AGE, now);
-            let is_remembered = is_of_other && remembered < MAX_SEEN;
-            remembered += usize::from(is_remembered);
-            is_remembered
-        });
-    }
-
-    /// Takes no subscription any more, and releases those that are held.
-    pub(crate) async fn leave(&self) {
-        self.has_left.store(true, Ordering::Release);
-        let mut kept = self.kept();
-        for (_, kept) in &kept {
-            kept.holding.release();
-        }
-        let all = async {
-            for (_, kept) in &mut kept {
-                kept.is_left().await;
-            }
-        };
-        if timeout(LEAVING, all).await.is_err() {
-            tracing::warn!("subscriptions are not released; another process takes them when their records have lapsed");
-        }
     }
 
     /// Waits before the next request to a holder that does not answer.

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 /// between its reading of the clock and the end of a response.
 pub(super) const LAPSE: Duration = Duration::from_secs(7);
 /// How long a holder that renews its record leaves the requests of this server unanswered before it is replaced.
-const SILENCE: Duration = Duration::from_secs(10);
-/// A request that is not answered so long after the one before it begins another [`SILENCE`].
+const UNANSWERED: Duration = Duration::from_secs(10);
+/// A request that is not answered so long after the one before it begins another [`UNANSWERED`].
 const GAP: Duration = Duration::from_secs(5);
 /// How long a record of another holder counts without being read again.
 const FRESH: Duration = Duration::from_secs(1);
@@ -27,31 +27,31 @@ struct Seen {
     counts: bool,
 }
 
-/// A holder that answers no request of this server.
+/// The requests of this server that a holder has left unanswered, without an answer in between.
 #[derive(Debug)]
-struct Silent {
+struct Unanswered {
     holder: ServiceName,
-    /// When a first and a last request was not answered.
+    /// When the first and the last one were not answered.
     since: Instant,
     last: Instant,
 }
 
-/// What a record says about the deliveries.
+/// Where deliveries are made by what is known of a record, or whether this server may replace it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// They are made at this server.
+    /// At this other server.
     At(ServiceName),
-    /// No server makes any.
+    /// Nowhere: this server may replace the record and begin at once.
     Free,
-    /// A server that does not answer may make some, for [`LAPSE`] after its record is replaced.
-    Silent,
+    /// Perhaps at another server, for at most [`LAPSE`] after this server has replaced the record.
+    Ending,
 }
 
 /// What a server knows of a record.
 #[derive(Debug, Default)]
 pub(super) struct KnownRecord {
     seen: Option<Seen>,
-    silent: Option<Silent>,
+    unanswered: Option<Unanswered>,
     /// This server has begun to replace a holder that may still make deliveries.
     replaces: bool,
 }
@@ -68,14 +68,15 @@ impl KnownRecord {
         let before = self.seen.as_ref().filter(|seen| seen.revision == revision && seen.other == other);
         let since = before.map_or(now, |seen| seen.since);
         let verdict = match &other {
-            Some(other) if now < since + LAPSE && self.is_silent(other, now) => Verdict::Silent,
+            Some(other) if now < since + LAPSE && self.leaves_unanswered(other, now) => Verdict::Ending,
             Some(other) if now < since + LAPSE => Verdict::At(other.clone()),
+            None if revision == 0 && self.names_other() => Verdict::Ending,
             _ => Verdict::Free,
         };
         let counts = matches!(verdict, Verdict::At(_));
         match verdict {
             // The answer to a replacement may be lost, and the record then names this server.
-            Verdict::Silent => self.replaces = true,
+            Verdict::Ending => self.replaces = true,
             Verdict::At(_) => self.replaces = false,
             Verdict::Free => {}
         }
@@ -83,9 +84,9 @@ impl KnownRecord {
         verdict
     }
 
-    fn is_silent(&self, holder: &ServiceName, now: Instant) -> bool {
-        let silent = self.silent.as_ref().filter(|silent| silent.holder == *holder);
-        silent.is_some_and(|silent| now >= silent.since + SILENCE && now < silent.last + GAP)
+    fn leaves_unanswered(&self, holder: &ServiceName, now: Instant) -> bool {
+        let unanswered = self.unanswered.as_ref().filter(|unanswered| unanswered.holder == *holder);
+        unanswered.is_some_and(|unanswered| now >= unanswered.since + UNANSWERED && now < unanswered.last + GAP)
     }
 
     /// The record is to be read again, unless that was done since `begun`.
@@ -97,17 +98,18 @@ impl KnownRecord {
 
     /// Notes whether a holder has answered a request.
     pub(super) fn heard(&mut self, holder: &ServiceName, error: Option<&HubError>, now: Instant) {
-        let before = self.silent.take().filter(|silent| silent.holder == *holder && now < silent.last + GAP);
+        let before = self.unanswered.take();
+        let before = before.filter(|unanswered| unanswered.holder == *holder && now < unanswered.last + GAP);
         // Any other error is an answer, or this server has lost its own connection.
         if let Some(ErrorKind::NoResponder | ErrorKind::Timeout) = error.map(HubError::kind) {
-            let since = before.map_or(now, |silent| silent.since);
-            self.silent = Some(Silent { holder: holder.clone(), since, last: now });
+            let since = before.map_or(now, |unanswered| unanswered.since);
+            self.unanswered = Some(Unanswered { holder: holder.clone(), since, last: now });
         }
     }
 
-    /// It is perhaps this server that is cut off, and not the holder that is silent.
+    /// It is perhaps this server that is cut off, and not the holder that does not answer.
     pub(super) fn cannot_be_read(&mut self) {
-        self.silent = None;
+        self.unanswered = None;
     }
 
     /// Whether the server that was replaced may still make deliveries.

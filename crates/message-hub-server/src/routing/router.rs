@@ -179,15 +179,20 @@ impl Router {
     pub(super) fn deregister(&self, name: &ServiceName, id: &str) -> Result<bool, NotRegistered> {
         let now = Instant::now();
         let mut services = self.services();
-        let known = services.get(name).into_iter().flatten().find(|instance| instance.id == id);
-        if known.is_some_and(|instance| instance.is_of_configuration()) {
+        let known = services.get_mut(name).and_then(|instances| {
+            let index = instances.iter().position(|instance| instance.id == id)?;
+            Some((instances, index))
+        });
+        let Some((instances, index)) = known else {
+            self.remember_removed(name, id, now + REMOVED);
+            return Ok(false);
+        };
+        if instances[index].is_of_configuration() {
             return Err(NotRegistered::OfConfiguration);
         }
-        let left = known.and_then(|instance| instance.report(now).ttl_ms).map(Duration::from_millis);
-        self.remember_removed(name, id, now + left.unwrap_or_default().max(REMOVED));
-        let Some(instances) = services.get_mut(name) else { return Ok(false) };
-        let Some(index) = instances.iter().position(|instance| instance.id == id) else { return Ok(false) };
         let instance = instances.remove(index);
+        let left = instance.report(now).ttl_ms.map(Duration::from_millis);
+        self.remember_removed(name, id, now + left.unwrap_or_default().max(REMOVED));
         if instances.is_empty() {
             services.remove(name);
         }

@@ -2,7 +2,8 @@
 
 use super::*;
 use character_message_hub::{
-    CloudEvent, Filter, HolderRecord, MemoryHub, Message, MessageHub as _, Settlement, Subscription, async_trait,
+    CloudEvent, ErrorKind, Filter, HolderRecord, MemoryHub, Message, MessageHub as _, Settlement, Subscription,
+    async_trait,
 };
 use futures_util::future::join_all;
 use std::sync::atomic::AtomicU64;
@@ -36,7 +37,7 @@ impl HolderRecords for Records {
         let failing = *lock(&self.failing);
         if let Some(after) = failing {
             sleep(after).await;
-            return Err(unavailable("of the test"));
+            return Err(unavailable(SUBSCRIBE, "of the test"));
         }
         Ok(lock(&self.records).get(subscription).cloned())
     }
@@ -56,7 +57,7 @@ impl HolderRecords for Records {
         let revision = self.revisions.fetch_add(1, Ordering::SeqCst) + 1;
         records.insert(subscription.clone(), HolderRecord { revision, holder: holder.cloned() });
         match lock(&self.losing).take_if(|losing| holder == Some(losing)) {
-            Some(_) => Err(unavailable("of the test")),
+            Some(_) => Err(unavailable(SUBSCRIBE, "of the test")),
             None => Ok(Some(revision)),
         }
     }
@@ -279,6 +280,26 @@ async fn a_holder_that_answers_no_request_is_replaced_and_both_never_make_delive
         assert!(begun.elapsed() > SECOND * 15 && before.has_ended());
         assert!(matches!(holders.place(&sheets, Origin::Client).await, Ok(Place::At(at)) if at == taking));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_replaces_a_record_which_is_gone_makes_deliveries_when_its_holder_has_stopped() {
+    let (records, sheets, own) = (Arc::new(Records::default()), name("sheets"), another());
+    let ((holders, _), (other, _)) = (named(own.clone(), &records), server(&records));
+    let before = held_here(&holders, &sheets).await;
+    assert!(matches!(other.place(&sheets, Origin::Client).await, Ok(Place::At(at)) if at == own));
+    other.doubt(&sheets, Instant::now());
+    lock(&records.records).clear();
+    let (after, taken) = (held_here(&other, &sheets).await, Instant::now());
+    while !after.is_held() {
+        sleep(SECOND / 1_000).await;
+    }
+    assert!(taken.elapsed() > SECOND * 6 && before.has_ended());
+    // Its own record may be gone, too: no other server makes deliveries then.
+    after.lose();
+    sleep(SECOND).await;
+    lock(&records.records).clear();
+    assert!(held_here(&other, &sheets).await.is_held());
 }
 
 #[tokio::test(start_paused = true)]
