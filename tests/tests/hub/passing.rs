@@ -2,12 +2,14 @@
 
 use super::{LIMIT, TOKEN, connected, hub, message, publish, subscribe, support, take};
 use character_tests::{NatsRelease, NatsServer, Service};
-use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use reqwest::Response;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 use support::{client, metrics, send, until};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, timeout},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -122,21 +124,30 @@ async fn streams_that_ask_for_other_types_keep_those_of_the_last_one_when_anothe
     let mut streams = Vec::new();
     for types in ["campaign.*", "session.*", "account.*", "character.*"] {
         streams.push(stream(types).await);
-        sleep(SECOND / 2).await;
+        let list = || client().get(holder.url("/v1/subscriptions")).bearer_auth(TOKEN);
+        let are_taken = |answer: &support::Answer| answer.body["subscriptions"][0]["types"] == types;
+        until(LIMIT, "the holder takes the types", list, are_taken).await;
     }
-    // The holder has answered each of them.
-    sleep(SECOND * 3).await;
     assert_eq!(tokio::task::spawn_blocking(move || holder.terminate()).await.unwrap(), 0);
     let is_held = |answer: &support::Answer| answer.metric::<f64>("message_hub_held_subscriptions") == Some(1.0);
     until(LIMIT, "the other process delivers", || client().get(other.url("/metrics")), is_held).await;
-    sleep(SECOND * 3).await;
-    publish(&hub, message("1", "ada")).await.unwrap();
-    let arrived = async {
-        let mut waiting: FuturesUnordered<_> = streams.iter_mut().map(event_of).collect();
-        waiting.next().await.unwrap()
-    };
-    let text = timeout(SECOND * 5, arrived).await.unwrap();
-    assert!(text.contains("\"id\":\"1\""), "{text}");
+    let (arriving, mut arrived) = mpsc::unbounded_channel();
+    for (place, mut stream) in streams.into_iter().enumerate() {
+        let arriving = arriving.clone();
+        tokio::spawn(async move { while arriving.send((place, event_of(&mut stream).await)).is_ok() {} });
+    }
+    // Each stream has asked the other process when it has received an event, and none has brought its types back.
+    let mut reached = HashSet::new();
+    for number in 1.. {
+        publish(&hub, message(&number.to_string(), &format!("subject-{number}"))).await.unwrap();
+        let (place, text) = timeout(SECOND * 5, arrived.recv()).await.unwrap().unwrap();
+        assert!(text.contains(&format!("\"id\":\"{number}\"")), "{text}");
+        reached.insert(place);
+        if reached.len() == 4 {
+            break;
+        }
+        assert!(number < 100, "only {reached:?} receive events");
+    }
 }
 
 /// The next event of a stream.
