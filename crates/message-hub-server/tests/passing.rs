@@ -231,6 +231,23 @@ async fn a_response_that_another_server_did_not_receive_is_delivered_again_at_on
 }
 
 #[actix_web::test]
+async fn a_poll_that_another_server_has_passed_on_succeeds_when_this_server_ends_and_has_taken_its_types() {
+    tokio::time::pause();
+    for _ in 0..20 {
+        let server = server(MemoryHub::new(), Records::of(None));
+        let service = service_of(server.clone()).await;
+        json_of(&service, request(Method::GET, "limit=0")).await;
+        let passed_on = ("x-hub-passed-on", "5b1f8f5e-4f5e-4b0c-8f0e-3f0c4b0c8f0e");
+        let polling = json_of(&service, request(Method::GET, "wait_ms=2000").insert_header(passed_on));
+        let ((status, body), ()) = tokio::join!(polling, async {
+            sleep(SECOND).await;
+            server.leave(SECOND).await;
+        });
+        assert_eq!((status, body), (200, json!({ "deliveries": [] })));
+    }
+}
+
+#[actix_web::test]
 async fn a_holder_that_renews_its_record_and_does_not_answer_is_replaced() {
     tokio::time::pause();
     for kind in [ErrorKind::Timeout, ErrorKind::NoResponder] {

@@ -3,7 +3,7 @@
 use super::{
     batch::{Batch, EMPTY, response_of},
     elsewhere::{self, Caller, PassedOn},
-    holders::{Holders, Origin, Place},
+    holders::{Origin, Place},
     holding::Holding,
     passed::Awaited,
     pollers::{Poll, Subscribes},
@@ -100,6 +100,8 @@ async fn poll(
         match polled {
             Some(response) => return Ok(response),
             None if Instant::now() >= asked.deadline => return Ok(response_of(EMPTY)),
+            // The server that has passed it on asks the next holder, which must not take the types again.
+            None if caller.origin != Origin::Client => return Ok(response_of(EMPTY)),
             None => {}
         }
     }
@@ -185,7 +187,7 @@ async fn poll_at(
     match (found.is_empty(), poller) {
         (true, _) if *limit > 0 && Instant::now() < *deadline && !(is_early && poller.is_some()) => {
             if is_early {
-                Holders::pause().await;
+                elsewhere::ended_early(server, &subscription.name, begun).await;
             }
             Ok(None)
         }

@@ -269,6 +269,14 @@ impl Drop for Found {
     }
 }
 
+/// Waits after a response without deliveries that came before its time: the holder has perhaps released the subscription.
+pub(super) async fn ended_early(server: &HubServer, name: &SubscriptionName, begun: Instant) {
+    if let Some(holders) = server.holders() {
+        holders.doubt(name, begun);
+    }
+    Holders::pause().await;
+}
+
 /// Waits before the next attempt, which reads which server is the holder unless that was read since this attempt has begun.
 pub(super) async fn again(holders: &Holders, name: &SubscriptionName, begun: Instant, error: &HubError) {
     tracing::debug!(subscription = %name, error = %redacted(error), "the holder of the subscription did not answer");

@@ -4,7 +4,7 @@ use super::{
     batch::server_sent,
     deliver::{open as open_session, place},
     elsewhere::{self, Caller, Found, PassedOn, is_passing},
-    holders::{Holders, Place},
+    holders::Place,
     holding::Holding,
     pollers::Subscribes,
     sessions::{Received, Session},
@@ -227,7 +227,7 @@ impl Stream {
             let deliveries = found.deliveries()?.deliveries.into();
             self.found = Some((found, deliveries, Instant::now() + UNSENT));
         } else if begun.elapsed() < wait {
-            Holders::pause().await;
+            elsewhere::ended_early(&self.server, &subscription.name, begun).await;
         }
         Ok(())
     }
