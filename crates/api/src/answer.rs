@@ -17,7 +17,7 @@ use actix_web::{
 use bytes::Bytes;
 use character_domain::{Meta, Revision};
 use character_error_reporter::redacted;
-use character_repositories::Listed;
+use character_repositories::{Condition, Listed};
 use character_storage_port::{Cursor, Entity, MAX_PAGE_BYTES, Read, Source, UnreadableRow};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -166,6 +166,14 @@ pub(crate) fn page_of_computed<E: Clone, B: From<E> + Serialize>(
     list_of_nodes(request, response, &PageBody::<B>::of(read.value))
 }
 
+/// The response to a read with this condition of what is computed from several rows, and has no entity tag.
+pub(crate) fn untagged(condition: &Condition) -> Result<HttpResponseBuilder, Problem> {
+    condition::of_untagged(condition)?;
+    let mut response = HttpResponse::Ok();
+    provenance::revalidate(&mut response);
+    Ok(response)
+}
+
 /// A list of what has no revision, with a tag of its contents.
 pub(crate) fn list_of_nodes<B: Serialize>(
     request: &HttpRequest,
@@ -189,7 +197,7 @@ fn list(
     if let Some(links) = query::page_links(request.path(), request.query_string(), next) {
         response.insert_header((LINK, links));
     }
-    condition::of_untagged(request.headers())?;
+    condition::of_untagged(&condition::of_read(request.headers())?)?;
     response.insert_header((ETAG, format!("W/\"{tag}\"")));
     let known = condition::knows(request.headers(), tag)?;
     Ok(known.then(|| response.status(StatusCode::NOT_MODIFIED).finish()))

@@ -33,13 +33,12 @@ pub(crate) fn of_read(headers: &HeaderMap) -> Result<Condition, Problem> {
     })
 }
 
-/// Whether the read of a list, or of what else has no strong entity tag, may be answered: of such a thing only `If-Match: *`
-/// holds (RFC 9110, section 13.1.1).
-pub(crate) fn of_untagged(headers: &HeaderMap) -> Result<(), Problem> {
-    check_shortening(headers)?;
-    match tags(headers, IF_MATCH, "If-Match")? {
-        None | Some(Tags::Any) => Ok(()),
-        Some(Tags::Listed(_)) => Err(Problem::no_strong_tag()),
+/// Whether a read with this condition of a list, or of what else has no strong entity tag, may be answered: of such a thing only
+/// `If-Match: *` holds (RFC 9110, section 13.1.1).
+pub(crate) fn of_untagged(condition: &Condition) -> Result<(), Problem> {
+    match condition.one_of {
+        None => Ok(()),
+        Some(_) => Err(Problem::no_strong_tag()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use actix_web::{
     error::PayloadError,
-    http::header::{CONTENT_LENGTH, HeaderMap},
+    http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap},
     web::Payload,
 };
 use bytes::{Bytes, BytesMut};
@@ -59,6 +59,9 @@ pub enum BodyError {
     /// It is announced to be larger than the limit, or is.
     #[error("the body is too large")]
     TooLarge,
+    /// It has two headers `Content-Type`: a service and a proxy before it may each take another one for that of the body.
+    #[error("the body has two media types")]
+    TwoMediaTypes,
     /// It did not arrive in time.
     #[error("the body did not arrive in time")]
     Late,
@@ -76,6 +79,10 @@ pub async fn read_body(headers: &HeaderMap, mut payload: Payload, limits: BodyLi
     if announced.is_some_and(|length| length > limits.bytes as u64) {
         return Err(BodyError::TooLarge);
     }
+    let has_two_media_types = headers.get_all(CONTENT_TYPE).count() > 1;
+    if has_two_media_types && announced.is_some_and(|length| length > 0) {
+        return Err(BodyError::TwoMediaTypes);
+    }
     let latest_start = Instant::now() + limits.timeout;
     let mut body = BytesMut::new();
     loop {
@@ -84,6 +91,9 @@ pub async fn read_body(headers: &HeaderMap, mut payload: Payload, limits: BodyLi
         let arrived = timeout_at(deadline, payload.next()).await.map_err(|_| BodyError::Late)?;
         let Some(chunk) = arrived else { return Ok(body.freeze()) };
         let chunk = chunk.map_err(BodyError::Unreadable)?;
+        if has_two_media_types {
+            return Err(BodyError::TwoMediaTypes);
+        }
         if body.len() + chunk.len() > limits.bytes {
             return Err(BodyError::TooLarge);
         }
@@ -119,6 +129,19 @@ mod tests {
             tokio::time::sleep(pause).await;
             Ok(vec![b'x'; bytes].into())
         })
+    }
+
+    #[actix_web::test]
+    async fn a_body_of_two_media_types_is_refused_and_an_empty_one_has_none() {
+        let twice = [("content-type", "application/json"), ("content-type", "text/plain")];
+        let announced = [twice[0], twice[1], ("content-length", "2")];
+        for headers in [&announced[..], &twice] {
+            let body = read(headers, stream::iter([Ok(Bytes::from_static(b"{}"))])).await;
+            assert!(matches!(body, Err(BodyError::TwoMediaTypes)), "{headers:?}: {body:?}");
+        }
+        for headers in [&[twice[0], twice[1], ("content-length", "0")][..], &twice] {
+            assert_eq!(read(headers, stream::empty()).await.unwrap(), Bytes::new(), "{headers:?}");
+        }
     }
 
     #[test]

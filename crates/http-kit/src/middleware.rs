@@ -52,8 +52,9 @@ use upgrade::Upgrade;
 const MOST_OF_METHOD: usize = 32;
 
 /// A middleware that gives each request its id, a span that continues the trace of its `traceparent`, and, once it is
-/// answered, a line in the log under the target `access` and its place in `metrics`. A panic on the way is answered 500,
-/// a request head of more than 16 KiB 431, and a body of two media types 415. A request for another protocol (`Upgrade`) is answered as without. Problems on the way have these types.
+/// answered, a line in the log under the target `access` and its place in `metrics`. A panic on the way is answered 500, and a
+/// request head of more than 16 KiB 431. A request for another protocol (`Upgrade`) is answered as without. Problems on the way have
+/// these types.
 ///
 /// The id is the `X-Request-Id` of the request when that is 1 to 128 visible ASCII characters, else a new one (UUID
 /// version 7); the answer bears it. Wrap it with [`from_fn`](actix_web::middleware::from_fn), outermost.

@@ -29,6 +29,7 @@ pub(crate) async fn read(request: &HttpRequest, payload: Payload, limits: BodyLi
             let size = announced.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(limit + 1);
             HubError::new(ErrorKind::TooLarge { limit, size }, "read body").into()
         }
+        BodyError::TwoMediaTypes => Refusal::media_type("Content-Type must be given once"),
         BodyError::Late => {
             let title = "The body did not arrive in time";
             Refusal::of(Problem::new(StatusCode::REQUEST_TIMEOUT, "request-timeout", title))

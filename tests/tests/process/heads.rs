@@ -50,8 +50,32 @@ async fn a_body_with_two_media_types_is_refused_by_every_service() {
             sent(&service, &format!("POST {path}"), &lines, "[]").read_to_string(&mut answer).unwrap();
             assert!(answer.starts_with("HTTP/1.1 415"), "{path}: {types:?}: {answer}");
             assert!(answer.contains("\"code\":\"unsupported-media-type\""), "{path}: {types:?}: {answer}");
+            // The clients of these two ask whether a change may have been made.
+            let is_certain = answer.contains("\"certainly_not_applied\":true");
+            assert_eq!(is_certain, !path.starts_with("/api/"), "{path}: {types:?}: {answer}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_without_a_token_learns_nothing_of_its_body() {
+    for (service, path, media_type) in services().into_iter().filter(|(_, path, _)| !path.starts_with("/api/")) {
+        let right = format!("content-type: {media_type}");
+        let lines = [&*right, &*right, "content-length: 2", "connection: close"];
+        let mut answer = String::new();
+        sent(&service, &format!("POST {path}"), &lines, "[]").read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401"), "{path}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operation_without_a_body_refuses_one_whatever_its_media_types() {
+    let service = Service::character().start();
+    let (path, json) = (format!("/api/v2/characters/{}", uuid::Uuid::now_v7()), "content-type: application/json");
+    let mut answer = String::new();
+    let lines = [json, json, "content-length: 2", "connection: close"];
+    sent(&service, &format!("DELETE {path}"), &lines, "{}").read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 422") && answer.contains("\"field\":\"body\""), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4427,6 +4427,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -4892,6 +4894,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -5086,6 +5090,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -5877,6 +5883,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -6246,6 +6254,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -6443,6 +6453,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -6551,6 +6563,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -7174,7 +7188,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Strong entity tags. The character must have one of them; otherwise the response is 412 `precondition-failed`. */
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
                 "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
@@ -8125,6 +8139,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -8700,6 +8716,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -9189,6 +9207,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -9686,6 +9706,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -10275,6 +10297,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -10751,6 +10775,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -11024,6 +11050,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -11089,6 +11117,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -11146,6 +11176,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -11244,6 +11276,8 @@ export interface operations {
                 to: string;
             };
             header?: {
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */
@@ -11307,6 +11341,8 @@ export interface operations {
             header?: {
                 /** @description Entity tags of the copies that the client has. Status 304 when one is current. */
                 "If-None-Match"?: string;
+                /** @description Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`. */
+                "If-Match"?: string;
                 /** @description The `Storage-Position` of an earlier response. The data of this response is at least as new. */
                 "Storage-Position"?: number;
                 /** @description How long the client waits for the response, in milliseconds. When this time is over, the response is 504 `deadline-exceeded`, and no more work is done for the request. It shortens the limits of the service and never extends them. Default: those limits. */

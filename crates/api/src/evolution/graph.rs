@@ -3,12 +3,12 @@
 use super::drawing;
 use crate::{
     Api,
-    answer::{Answer, path_id},
-    condition, context, provenance,
+    answer::{self, Answer, path_id},
+    context,
     query::Parameters,
     responses::LookProblems,
 };
-use actix_web::{HttpRequest, HttpResponse, web::Data};
+use actix_web::{HttpRequest, web::Data};
 use character_repositories::VersionGraph;
 
 /// Returns the graph of the lineage of a character: its predecessors, its successors, and all their items.
@@ -20,11 +20,9 @@ use character_repositories::VersionGraph;
 pub(crate) async fn graph(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
     Parameters::of(request.query_string()).finish()?;
-    let graph = api.repositories.evolution.graph(of, &context::of_read(&request)?).await?;
-    condition::of_untagged(request.headers())?;
-    let mut response = HttpResponse::Ok();
-    provenance::revalidate(&mut response);
-    Ok(response.json(graph))
+    let context = context::of_read(&request)?;
+    let graph = api.repositories.evolution.graph(of, &context).await?;
+    Ok(answer::untagged(&context.condition)?.json(graph))
 }
 
 /// Draws the graph of the lineage of a character.
@@ -36,9 +34,8 @@ pub(crate) async fn graph(api: Data<Api>, request: HttpRequest) -> Answer {
 pub(crate) async fn graph_drawing(api: Data<Api>, request: HttpRequest) -> Answer {
     let of = path_id(&request, "id")?;
     Parameters::of(request.query_string()).finish()?;
-    let graph = api.repositories.evolution.graph(of, &context::of_read(&request)?).await?;
-    condition::of_untagged(request.headers())?;
-    let mut response = HttpResponse::Ok();
-    provenance::revalidate(&mut response);
+    let context = context::of_read(&request)?;
+    let graph = api.repositories.evolution.graph(of, &context).await?;
+    let mut response = answer::untagged(&context.condition)?;
     Ok(response.content_type("image/svg+xml; charset=utf-8").body(drawing::draw(&graph)))
 }

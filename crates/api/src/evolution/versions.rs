@@ -6,7 +6,7 @@ use crate::{
     answer::{self, Answer, changed, path_id},
     body::{self, Media},
     character::CharacterBody,
-    condition::{self, etag},
+    condition::etag,
     context::{self, ChangeHeaders},
     fields::Fields,
     provenance,
@@ -68,11 +68,9 @@ pub(crate) async fn compare(api: Data<Api>, request: HttpRequest) -> Answer {
         }
         return Err(Problem::invalid(faults));
     };
-    let comparison = api.repositories.evolution.compare(of, from, to, deleted, &context::of_read(&request)?).await?;
-    condition::of_untagged(request.headers())?;
-    let mut response = HttpResponse::Ok();
-    provenance::revalidate(&mut response);
-    Ok(response.json(ComparisonBody::from(comparison)))
+    let context = context::of_read(&request)?;
+    let comparison = api.repositories.evolution.compare(of, from, to, deleted, &context).await?;
+    Ok(answer::untagged(&context.condition)?.json(ComparisonBody::from(comparison)))
 }
 
 /// Lists the versions of a character, its predecessors and its successors, newest first, as nodes that name their

@@ -2,11 +2,11 @@
 
 use crate::{
     Api, ProblemBody,
-    answer::{Answer, path_id},
-    context, provenance,
+    answer::{self, Answer, path_id},
+    context,
     responses::LookProblems,
 };
-use actix_web::{HttpRequest, HttpResponse, web::Data};
+use actix_web::{HttpRequest, web::Data};
 use character_domain::number;
 use character_repositories::{ContainerLoad, Load};
 use serde::Serialize;
@@ -58,10 +58,7 @@ impl From<Load> for LoadBody {
 /// Returns the weight that the character carries.
 #[utoipa::path(
     get, path = "/api/v2/characters/{id}/inventory/weight", tag = "inventory", operation_id = "getWeight",
-    params(
-        ("id" = uuid::Uuid, Path, description = "The character"),
-        ("If-Match" = Option<String>, Header, description = "Strong entity tags. The character must have one of them; otherwise the response is 412 `precondition-failed`."),
-    ),
+    params(("id" = uuid::Uuid, Path, description = "The character")),
     responses(
         (status = 200, body = LoadBody, description = "The weight that the character carries"),
         (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "`unreadable-member`, `weight-not-exact`, `container-cycle`: the weights cannot be computed"),
@@ -69,8 +66,7 @@ impl From<Load> for LoadBody {
     ),
 )]
 pub(crate) async fn weight(api: Data<Api>, request: HttpRequest) -> Answer {
-    let load = api.repositories.inventory.weight(path_id(&request, "id")?, &context::of_read(&request)?).await?;
-    let mut response = HttpResponse::Ok();
-    provenance::revalidate(&mut response);
-    Ok(response.json(LoadBody::from(load)))
+    let context = context::of_read(&request)?;
+    let load = api.repositories.inventory.weight(path_id(&request, "id")?, &context).await?;
+    Ok(answer::untagged(&context.condition)?.json(LoadBody::from(load)))
 }

@@ -13,6 +13,10 @@ pub(super) const IF_MATCH_READ: Parameter = Parameter {
     name: "If-Match",
     description: "Strong entity tags. The row must have one of them; otherwise the response is 412 `precondition-failed`.",
 };
+pub(super) const IF_MATCH_UNTAGGED: Parameter = Parameter {
+    name: "If-Match",
+    description: "Only `*` is true of this response, which has no strong entity tag; with any tag the response is 412 `precondition-failed`.",
+};
 pub(super) const IF_NONE_MATCH_READ: Parameter = Parameter {
     name: "If-None-Match",
     description: "Entity tags of the copies that the client has. Status 304 when one is current.",

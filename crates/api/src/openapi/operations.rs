@@ -97,6 +97,8 @@ impl Operation<'_> {
             let needed: &[_] =
                 if self.is_change() { &[headers::IF_NONE_MATCH_CHANGE] } else { &[headers::IF_MATCH_READ] };
             self.add_parameters(needed);
+        } else if !self.is_change() && self.has_response("412") {
+            self.add_parameters(&[headers::IF_MATCH_UNTAGGED]);
         }
         if self.is_of_api() {
             self.add_parameters(&[headers::STORAGE_POSITION, headers::X_REQUEST_TIMEOUT_MS]);

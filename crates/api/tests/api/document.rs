@@ -206,3 +206,14 @@ fn headers_and_parameters_are_never_null_and_have_their_limits() {
         }
     }
 }
+
+#[test]
+fn an_operation_names_each_precondition_that_its_responses_are_about_and_no_other() {
+    for (name, operation) in operations() {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let headers: Vec<&str> = parameters.map(|parameter| parameter["name"].as_str().unwrap()).collect();
+        let says = |status: &str| operation["responses"].get(status).is_some();
+        assert_eq!(headers.contains(&"If-Match"), says("412"), "{name}");
+        assert_eq!(headers.contains(&"If-None-Match") && name.starts_with("get "), says("304"), "{name}");
+    }
+}

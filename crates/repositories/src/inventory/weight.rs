@@ -7,7 +7,7 @@ use character_domain::{
     inventory::{Inventory, carrying_capacity},
     number::Decimal,
 };
-use character_storage_port::InventoryItemQuery;
+use character_storage_port::{Deleted, InventoryItemQuery};
 
 /// The weight that a character carries, in pounds.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,11 +37,11 @@ impl InventoryRepository {
     /// Computes the weight that the character carries.
     ///
     /// # Errors
-    /// `NotFound`, `PreconditionFailed` (of the character), `Refused` by `unreadable-member`, `weight-not-exact` or
+    /// `NotFound`, `Refused` by `unreadable-member`, `weight-not-exact` or
     /// `container-cycle` (see [`Loads::carried`](character_domain::inventory::Loads::carried)), `Storage`.
     #[tracing::instrument(name = "inventory.weight", level = "debug", skip_all)]
-    pub async fn weight(&self, of: CharacterId, request: &RequestContext) -> Result<Load> {
-        let character = self.context.get::<character_domain::Character>(of, request).await?.value;
+    pub async fn weight(&self, of: CharacterId, _request: &RequestContext) -> Result<Load> {
+        let character = self.context.character(of, Deleted::Exclude).await?;
         let query = InventoryItemQuery { character_id: Some(of), ..InventoryItemQuery::default() };
         let items: Vec<InventoryItem> = self.context.list_all(&query).await?;
         let loads = Inventory::new(items.iter().cloned()).loads();

@@ -25,11 +25,15 @@ def _get_kwargs(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_none_match, Unset):
         headers["If-None-Match"] = if_none_match
+
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
 
     if not isinstance(x_request_timeout_ms, Unset):
         headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
@@ -116,6 +120,7 @@ def sync_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[CharacterPage]:
     """Lists characters.
@@ -139,6 +144,7 @@ def sync_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -162,6 +168,7 @@ def sync_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     )
 
@@ -187,6 +194,7 @@ def sync(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> CharacterPage | None:
     """Lists characters.
@@ -210,6 +218,7 @@ def sync(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -234,6 +243,7 @@ def sync(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
@@ -253,6 +263,7 @@ async def asyncio_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[CharacterPage]:
     """Lists characters.
@@ -276,6 +287,7 @@ async def asyncio_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -299,6 +311,7 @@ async def asyncio_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     )
 
@@ -322,6 +335,7 @@ async def asyncio(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> CharacterPage | None:
     """Lists characters.
@@ -345,6 +359,7 @@ async def asyncio(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -370,6 +385,7 @@ async def asyncio(
             cursor=cursor,
             include_total=include_total,
             if_none_match=if_none_match,
+            if_match=if_match,
             x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -26,11 +26,15 @@ def _get_kwargs(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_none_match, Unset):
         headers["If-None-Match"] = if_none_match
+
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
 
     if not isinstance(x_request_timeout_ms, Unset):
         headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
@@ -120,6 +124,7 @@ def sync_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[SparseCharacterPage]:
     """Lists characters., some fields alone
@@ -144,6 +149,7 @@ def sync_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -168,6 +174,7 @@ def sync_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     )
 
@@ -194,6 +201,7 @@ def sync(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> SparseCharacterPage | None:
     """Lists characters., some fields alone
@@ -218,6 +226,7 @@ def sync(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -243,6 +252,7 @@ def sync(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
@@ -263,6 +273,7 @@ async def asyncio_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[SparseCharacterPage]:
     """Lists characters., some fields alone
@@ -287,6 +298,7 @@ async def asyncio_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -311,6 +323,7 @@ async def asyncio_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     )
 
@@ -335,6 +348,7 @@ async def asyncio(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> SparseCharacterPage | None:
     """Lists characters., some fields alone
@@ -359,6 +373,7 @@ async def asyncio(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -385,6 +400,7 @@ async def asyncio(
             cursor=cursor,
             include_total=include_total,
             if_none_match=if_none_match,
+            if_match=if_match,
             x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -17,9 +17,13 @@ def _get_kwargs(
     include_deleted: bool | Unset = UNSET,
     from_: UUID,
     to: UUID,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
+
     if not isinstance(x_request_timeout_ms, Unset):
         headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
 
@@ -75,6 +79,7 @@ def sync_detailed(
     include_deleted: bool | Unset = UNSET,
     from_: UUID,
     to: UUID,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Comparison]:
     """Compares two versions of a character, or of its predecessors or successors.
@@ -86,6 +91,7 @@ def sync_detailed(
         include_deleted (bool | Unset):
         from_ (UUID):
         to (UUID):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -101,6 +107,7 @@ def sync_detailed(
         include_deleted=include_deleted,
         from_=from_,
         to=to,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     )
 
@@ -118,6 +125,7 @@ def sync(
     include_deleted: bool | Unset = UNSET,
     from_: UUID,
     to: UUID,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Comparison | None:
     """Compares two versions of a character, or of its predecessors or successors.
@@ -129,6 +137,7 @@ def sync(
         include_deleted (bool | Unset):
         from_ (UUID):
         to (UUID):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -145,6 +154,7 @@ def sync(
         include_deleted=include_deleted,
         from_=from_,
         to=to,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
@@ -156,6 +166,7 @@ async def asyncio_detailed(
     include_deleted: bool | Unset = UNSET,
     from_: UUID,
     to: UUID,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[Comparison]:
     """Compares two versions of a character, or of its predecessors or successors.
@@ -167,6 +178,7 @@ async def asyncio_detailed(
         include_deleted (bool | Unset):
         from_ (UUID):
         to (UUID):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -182,6 +194,7 @@ async def asyncio_detailed(
         include_deleted=include_deleted,
         from_=from_,
         to=to,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     )
 
@@ -197,6 +210,7 @@ async def asyncio(
     include_deleted: bool | Unset = UNSET,
     from_: UUID,
     to: UUID,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Comparison | None:
     """Compares two versions of a character, or of its predecessors or successors.
@@ -208,6 +222,7 @@ async def asyncio(
         include_deleted (bool | Unset):
         from_ (UUID):
         to (UUID):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -225,6 +240,7 @@ async def asyncio(
             include_deleted=include_deleted,
             from_=from_,
             to=to,
+            if_match=if_match,
             x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed

@@ -23,11 +23,15 @@ def _get_kwargs(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if not isinstance(if_none_match, Unset):
         headers["If-None-Match"] = if_none_match
+
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
 
     if not isinstance(x_request_timeout_ms, Unset):
         headers["X-Request-Timeout-Ms"] = str(x_request_timeout_ms)
@@ -98,6 +102,7 @@ def sync_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[JournalEntryPage]:
     """Lists the entries of the journal, newest first.
@@ -117,6 +122,7 @@ def sync_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -138,6 +144,7 @@ def sync_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     )
 
@@ -161,6 +168,7 @@ def sync(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> JournalEntryPage | None:
     """Lists the entries of the journal, newest first.
@@ -180,6 +188,7 @@ def sync(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -202,6 +211,7 @@ def sync(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     ).parsed
 
@@ -219,6 +229,7 @@ async def asyncio_detailed(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> Response[JournalEntryPage]:
     """Lists the entries of the journal, newest first.
@@ -238,6 +249,7 @@ async def asyncio_detailed(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -259,6 +271,7 @@ async def asyncio_detailed(
         cursor=cursor,
         include_total=include_total,
         if_none_match=if_none_match,
+        if_match=if_match,
         x_request_timeout_ms=x_request_timeout_ms,
     )
 
@@ -280,6 +293,7 @@ async def asyncio(
     cursor: str | Unset = UNSET,
     include_total: bool | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
+    if_match: str | Unset = UNSET,
     x_request_timeout_ms: int | Unset = UNSET,
 ) -> JournalEntryPage | None:
     """Lists the entries of the journal, newest first.
@@ -299,6 +313,7 @@ async def asyncio(
         cursor (str | Unset):
         include_total (bool | Unset):
         if_none_match (str | Unset):
+        if_match (str | Unset):
         x_request_timeout_ms (int | Unset):
 
     Raises:
@@ -322,6 +337,7 @@ async def asyncio(
             cursor=cursor,
             include_total=include_total,
             if_none_match=if_none_match,
+            if_match=if_match,
             x_request_timeout_ms=x_request_timeout_ms,
         )
     ).parsed
