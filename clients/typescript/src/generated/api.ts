@@ -4558,7 +4558,7 @@ export interface operations {
                     "application/json": components["schemas"]["Campaign"];
                 };
             };
-            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key.malformed-precondition"];
+            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key"];
             403: components["responses"]["foreign-origin"];
             405: components["responses"]["method-not-allowed"];
             408: components["responses"]["body-timeout"];
@@ -6036,7 +6036,7 @@ export interface operations {
                     "application/json": components["schemas"]["CampaignEvent"];
                 };
             };
-            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key.malformed-precondition"];
+            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key"];
             403: components["responses"]["foreign-origin"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
@@ -6732,7 +6732,7 @@ export interface operations {
                     "application/json": components["schemas"]["InventoryItem"];
                 };
             };
-            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key.malformed-precondition"];
+            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key"];
             403: components["responses"]["foreign-origin"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
@@ -6867,7 +6867,7 @@ export interface operations {
                     "application/json": components["schemas"]["InventoryItemBulkOutcome"];
                 };
             };
-            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key.malformed-precondition"];
+            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key"];
             403: components["responses"]["foreign-origin"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
@@ -8301,7 +8301,7 @@ export interface operations {
                     "application/json": components["schemas"]["JournalEntry"];
                 };
             };
-            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key.malformed-precondition"];
+            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key"];
             403: components["responses"]["foreign-origin"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
@@ -8444,7 +8444,7 @@ export interface operations {
                     "application/json": components["schemas"]["JournalEntryBulkOutcome"];
                 };
             };
-            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key.malformed-precondition"];
+            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key"];
             403: components["responses"]["foreign-origin"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
@@ -8865,7 +8865,7 @@ export interface operations {
                     "application/json": components["schemas"]["ExperienceEntry"];
                 };
             };
-            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key.malformed-precondition"];
+            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key"];
             403: components["responses"]["foreign-origin"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
@@ -9358,7 +9358,7 @@ export interface operations {
                     "application/json": components["schemas"]["NpcRelationship"];
                 };
             };
-            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key.malformed-precondition"];
+            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key"];
             403: components["responses"]["foreign-origin"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];
@@ -9868,7 +9868,7 @@ export interface operations {
                     "application/json": components["schemas"]["Quest"];
                 };
             };
-            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key.malformed-precondition"];
+            400: components["responses"]["malformed.malformed-host.malformed-idempotency-key"];
             403: components["responses"]["foreign-origin"];
             404: components["responses"]["not-found"];
             405: components["responses"]["method-not-allowed"];

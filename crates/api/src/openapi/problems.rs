@@ -69,8 +69,9 @@ impl Operation<'_> {
         if !self.path.contains('{') {
             codes.retain(|code| *code != "not-found");
         }
+        // A creation has no state that could be demanded, and ignores both headers.
         if self.is_change() && !self.has_parameter("If-Match") {
-            codes.retain(|code| *code != "precondition-failed");
+            codes.retain(|code| !["precondition-failed", "malformed-precondition"].contains(code));
         }
         codes.into_iter().filter_map(ProblemKind::of).map(|kind| (kind.status, kind.code)).collect()
     }

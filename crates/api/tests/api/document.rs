@@ -217,3 +217,19 @@ fn an_operation_names_each_precondition_that_its_responses_are_about_and_no_othe
         assert_eq!(headers.contains(&"If-None-Match") && name.starts_with("get "), says("304"), "{name}");
     }
 }
+
+#[test]
+fn an_operation_names_a_header_that_cannot_be_read_exactly_when_it_reads_that_header() {
+    for (name, operation) in operations() {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let headers: Vec<&str> = parameters.map(|parameter| parameter["name"].as_str().unwrap()).collect();
+        let responses = operation["responses"].as_object().unwrap().values().map(resolved);
+        let examples = responses.filter_map(|it| it["content"]["application/problem+json"]["examples"].as_object());
+        let codes: BTreeSet<&str> = examples.flat_map(|examples| examples.keys()).map(String::as_str).collect();
+        let has_condition = headers.contains(&"If-Match") || headers.contains(&"If-None-Match");
+        assert_eq!(codes.contains("malformed-precondition"), has_condition, "{name}");
+        for code in ["malformed-idempotency-key", "idempotency-mismatch"] {
+            assert_eq!(codes.contains(code), headers.contains(&"Idempotency-Key"), "{name}: {code}");
+        }
+    }
+}
