@@ -5,7 +5,7 @@
 mod support;
 
 use character_domain::{CharacterId, now};
-use character_storage_port::{Commit, Consumers, ErrorKind, Fingerprint, HolderId, Log, TransactionId};
+use character_storage_port::{Commit, Consumers, ErrorKind, Fingerprint, HolderId, Log, Transaction, TransactionId};
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
 use character_storage_testkit::sample::transactions;
 use serde_json::json;
@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 use support::{
-    character, create, event, rest,
+    character, create, event, purge_settled, rest,
     writers::{Told, race},
 };
 
@@ -102,6 +102,47 @@ async fn a_file_that_was_put_back_begins_a_new_epoch_and_keeps_what_was_not_publ
     assert_eq!(transactions(&rest(&storage, &leased.cursor).await), [waiting, later]);
     let last = commit(&storage).await;
     assert_eq!(transactions(&storage.follow(&head, 10, WAIT).await.unwrap().commits), [last]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_and_a_batch_are_heard_by_their_own_process_without_a_poll() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqlOptions { log_poll: 10 * WAIT, ..SqlOptions::default() };
+    let storage = SqlStorage::open(DatabaseLocation::file(folder.path().join("db")), options).await.unwrap();
+    let mut after = storage.head().await.unwrap();
+    for batch in [false, true] {
+        let (id, one) = (TransactionId::new(), create(&character("Heard")));
+        let one = Transaction { id, ..one };
+        let committing = async {
+            match batch {
+                true => storage.commit_each(vec![one]).await.into_iter().collect::<Result<Vec<_>, _>>().map(drop),
+                false => storage.commit(one).await.map(drop),
+            }
+        };
+        let began = Instant::now();
+        let (heard, committed) = tokio::join!(storage.follow(&after, 10, WAIT), committing);
+        assert!(began.elapsed() < WAIT / 2, "it was found when the wait was over, in a batch: {batch}");
+        committed.unwrap();
+        let heard = heard.unwrap();
+        assert_eq!(transactions(&heard.commits), [id], "in a batch: {batch}");
+        after = heard.next;
+    }
+}
+
+#[tokio::test]
+async fn a_purge_leaves_what_a_consumer_has_not_passed_until_it_is_older_than_the_bound() {
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
+    let folder = tempfile::tempdir().unwrap();
+    let storage = open(&folder.path().join("db")).await;
+    let (passed, waiting) = (commit(&storage).await, commit(&storage).await);
+    let leased = storage.lease(&"hub".parse().unwrap(), HolderId::new(), WAIT).await.unwrap().unwrap();
+    let first = storage.follow(&leased.cursor, 1, WAIT).await.unwrap();
+    assert_eq!(transactions(&first.commits), [passed]);
+    storage.advance(&leased.token, &first.next).await.unwrap();
+    assert_eq!(purge_settled(&storage, WEEK).await, 1);
+    assert_eq!(storage.purge(Duration::ZERO, WEEK).await.unwrap(), 0);
+    assert_eq!(transactions(&rest(&storage, &first.next).await), [waiting]);
+    assert_eq!(purge_settled(&storage, Duration::ZERO).await, 1);
 }
 
 #[tokio::test]

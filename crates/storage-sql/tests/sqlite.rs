@@ -73,6 +73,20 @@ async fn what_was_committed_is_there_when_the_file_is_opened_again() {
     assert_eq!(found.value, Some(entity));
 }
 
+#[tokio::test]
+async fn options_that_cannot_be_used_are_refused_when_a_file_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = DatabaseLocation::file(folder.path().join("characters.db"));
+    SqlStorage::open(location.clone(), SqlOptions::default()).await.unwrap().close().await.unwrap();
+    let without_readers = || SqlOptions { readers: 0, ..SqlOptions::default() };
+    for opened in [
+        SqlStorage::open(location.clone(), without_readers()).await,
+        SqlStorage::open_existing(location, without_readers()).await,
+    ] {
+        assert!(matches!(opened.unwrap_err().kind(), ErrorKind::Invalid(_)));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_instances_may_open_a_new_file_at_once() {
     let folder = tempfile::tempdir().unwrap();

@@ -91,12 +91,26 @@ fn a_place_has_lost_what_is_no_longer_kept_and_it_had_not_told() {
     assert!(!lost("10:10:", (9, 3)) && lost("9:9:", (9, 3)));
     assert!(lost("9:9:~9~2", (9, 3)) && !lost("9:9:~9~3", (9, 3)));
     assert!(lost("7:12:7", (9, 0)), "it was open and has ended");
+    assert!(lost("9:12:9", (9, 0)), "it was open and has ended, and nothing behind it is gone");
     let target: Ticks = "7:20:7".parse().unwrap();
     assert!(!"7:12:7".parse::<Place>().unwrap().has_lost((9, 0), &target), "it is still open");
     let oldest = Place::oldest((9, 3), &target);
     assert!(!oldest.has_lost((9, 3), &target) && !oldest.has_told((7, 0)) && !oldest.has_told((9, 4)));
     assert!(oldest.has_told((9, 3)) && oldest.has_told((8, 0)) && !oldest.has_told((10, 0)));
     assert!(!Place::oldest((0, 0), &target).has_lost((0, 0), &target));
+}
+
+#[test]
+fn the_open_ticks_of_a_text_are_taken_in_order_once_and_below_the_end() {
+    let read: Ticks = "3:9:7,3,7,9,12".parse().unwrap();
+    assert_eq!(read, Ticks { xmax: 9, open: vec![3, 7] });
+}
+
+#[test]
+fn a_place_names_of_each_tick_the_last_entry_alone() {
+    let (place, target) = ("5:9:5,7".parse::<Place>().unwrap(), Ticks::below(12));
+    let place = place.cut(&target, (5, 0), Share::Several).cut(&target, (5, 1), Share::Several);
+    assert_eq!(place.to_string(), "5:9:5,7~5~1");
 }
 
 #[test]

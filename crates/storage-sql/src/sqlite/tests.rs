@@ -319,6 +319,24 @@ async fn a_change_that_panics_takes_nothing_along() {
     assert_eq!(rows(&sqlite).await, 1);
 }
 
+#[tokio::test]
+async fn a_change_before_one_that_panics_is_made_by_itself() {
+    let (_folder, sqlite) = database(FOUND).await;
+    let release = occupied(&sqlite).await;
+    let before = sqlite.status().waiting;
+    let writer = Arc::clone(&sqlite);
+    let first = Script::new(&["INSERT INTO rows VALUES (1)"]);
+    let first = tokio::spawn(async move { writer.write("first", first).await });
+    queued_behind(&sqlite, before).await;
+    let writer = Arc::clone(&sqlite);
+    let second = tokio::spawn(async move { writer.write("panic", Panics).await });
+    queued_behind(&sqlite, before + 1).await;
+    drop(release);
+    assert!(second.await.unwrap().is_err());
+    first.await.unwrap().unwrap();
+    assert_eq!(rows(&sqlite).await, 1);
+}
+
 /// What it did before was rolled back with the change behind it.
 #[tokio::test]
 async fn a_change_that_panics_when_it_is_run_again_has_not_succeeded() {
@@ -346,7 +364,8 @@ async fn each_caller_of_a_commit_that_fails_is_told() {
     // Judged at the commit.
     let orphan: &[&str] = &["INSERT INTO owned VALUES (7)"];
     let outcomes = together(&sqlite, &[good, orphan, good]).await;
-    assert!(outcomes[1].is_err(), "{outcomes:?}");
+    let refused = outcomes[1].as_ref().unwrap_err();
+    assert!(!refused.certainly_not_applied() && std::error::Error::source(refused).is_some(), "{outcomes:?}");
     assert_eq!(rows(&sqlite).await, outcomes.iter().filter(|outcome| outcome.is_ok()).count());
 }
 
