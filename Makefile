@@ -69,10 +69,12 @@ hunt: ## the long hunts for stale answers, lost commits, lost events and undescr
 	done
 	@HUNT_SECONDS=600 $(CARGO) test --release $(LOCKED) --package character-tests --test documentation generated -- --nocapture
 
-mutants: ## change the storage in memory in each way that cargo-mutants knows, and list the changes that the suite does not find; about an hour
+mutants: ## change the storage in memory and the one over SQL in one place after another, and list the changes that no test finds; about two hours
 	@command -v cargo-mutants >/dev/null || $(CARGO) install --locked cargo-mutants
 	@$(CARGO) mutants --file crates/storage-port/src/memory.rs --file 'crates/storage-port/src/memory/*.rs' \
 		--test-package character-storage-testkit --timeout 600 --output target -- --test conformance
+	@MUTANTS_FOLDER=$(abspath $(TARGET))/mutants-sql MUTANTS_EFFORT=$(or $(MUTANTS_EFFORT),6) \
+		$(CARGO) test $(LOCKED) --package character-storage-sql --test mutants -- --ignored --nocapture
 
 bench-scale: ## measure the Storage Service over 10,000,000 versions in PostgreSQL, beside a small database
 	@./deploy/test-dependencies.sh bench
