@@ -364,3 +364,16 @@ fn a_file_of_another_program_is_refused_by_name() {
     let short = FileHubConfig { max_age: Duration::from_secs(599), ..file(folder.path()) };
     assert!(matches!(FileHub::open(short), Err(OpenError::Setting { setting: "max_age", .. })));
 }
+
+#[tokio::test]
+async fn a_delivery_that_is_put_back_comes_again_at_once_as_the_same_attempt() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = FileHub::open(file(folder.path())).unwrap();
+    publish(&hub, event("one", "ada")).await.unwrap();
+    let mut deliveries = subscribe(&hub, "reader").await;
+    for _ in 0..3 {
+        let delivery = next(&mut deliveries).await;
+        assert_eq!((delivery.event().id(), delivery.attempt()), ("one", 1));
+        delivery.put_back().await.unwrap();
+    }
+}

@@ -73,7 +73,8 @@ impl<T: Clone> Held<T> {
         now: Instant,
     ) {
         let now = self.time(now);
-        if self.settled.contains(sequence) {
+        // A first delivery is none that was sent again: its consumer was made anew, and perhaps the stream, which then counts from one.
+        if delivered > 1 && self.settled.contains(sequence) {
             return;
         }
         if let Some(entry) = self.entries.get_mut(&sequence) {

@@ -40,6 +40,22 @@ async fn of_ada(deliveries: &mut Box<dyn Deliveries>, number: usize) -> Vec<Stri
     ids
 }
 
+#[tokio::test]
+async fn a_delivery_that_is_put_back_comes_again_at_once_as_the_same_attempt() {
+    for release in RELEASES {
+        let server = NatsServer::start(release);
+        let hub = connected(config(&server, Subscribers::Several)).await;
+        publish_all(&hub, &messages("event", "ada", 2)).await;
+        let mut deliveries = hub.subscribe(&subscription("reader")).await.unwrap();
+        for _ in 0..3 {
+            let delivery = timeout(LIMIT / 2, deliveries.next()).await.unwrap().unwrap();
+            assert_eq!((delivery.event().id(), delivery.attempt()), ("event-0", 1), "{release:?}");
+            delivery.put_back().await.unwrap();
+        }
+        assert_eq!(of_ada(&mut deliveries, 2).await, ["event-0", "event-1"], "{release:?}");
+    }
+}
+
 #[test]
 fn the_order_holds_over_a_crash_before_more_events_than_may_be_in_flight() {
     for (release, subscribers) in

@@ -361,6 +361,32 @@ async fn a_poll_that_continues_one_at_another_server_keeps_the_types_that_a_late
 }
 
 #[actix_web::test]
+async fn after_a_request_for_other_types_whose_outcome_is_not_known_a_poll_subscribes_again() {
+    let opened = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&opened);
+    let failing = |hub| -> Arc<dyn MessageHub> {
+        Arc::new(ScriptedHub::over(hub, move |call| match call {
+            Call::Subscribe(subscription) => {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let is_own = subscription.filter.to_string().contains("character");
+                if is_own { Step::Pass } else { Step::Fail(HubError::new(ErrorKind::Timeout, call.operation())) }
+            }
+            _ => Step::Pass,
+        }))
+    };
+    let hub = listening_over(failing, HubServerConfig::default()).await;
+    let own = "subscription=sheets&types=character.*";
+    assert!(hub.deliveries(&format!("{own}&limit=0")).await.is_empty());
+    let other = hub.request(Method::GET, "/v1/events?subscription=sheets&types=campaign.*&limit=0");
+    assert_eq!(other.send().await.unwrap().status(), 504);
+    assert!(hub.deliveries(&format!("{own}&limit=0")).await.is_empty());
+    assert_eq!(opened.load(Ordering::SeqCst), 3);
+    hub.publish_batch(json!([event("1")])).await;
+    let delivered = hub.deliveries(&format!("{own}&wait_ms=5000")).await;
+    assert_eq!(delivered[0]["event"]["id"], "1");
+}
+
+#[actix_web::test]
 async fn a_second_request_of_a_poller_ends_the_first() {
     let hub = listening(HubServerConfig::default()).await;
     let poll = || {

@@ -60,9 +60,21 @@ fn a_delivery_that_jetstream_sent_before_it_had_the_settlement_is_not_delivered_
     assert_eq!((stage.take(), stage.held.len()), (None, 0));
     stage.held.all_arrived();
     assert!(!stage.held.must_all_arrive());
-    // The consumer was deleted and begins again.
+    // The settlement was not kept.
+    stage.arrive(1, 2, "a");
+    assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 2 }));
+}
+
+#[test]
+fn a_first_delivery_with_the_number_of_a_settled_event_is_of_a_consumer_that_was_made_anew() {
+    let mut stage = Stage::new();
     stage.arrive(1, 1, "a");
-    assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 1 }));
+    let receipt = stage.take().unwrap();
+    stage.held.begin(receipt, stage.now).unwrap();
+    stage.held.settled(receipt, stage.now);
+    assert!(stage.held.must_all_arrive());
+    stage.arrive(1, 1, "a");
+    assert_eq!(stage.take(), Some(receipt));
 }
 
 #[test]

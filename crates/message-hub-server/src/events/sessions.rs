@@ -153,6 +153,9 @@ impl Sessions {
         if let Some(session) = self.find(subscription, holding.as_ref()) {
             return Ok(session);
         }
+        // The filter of a name is the last one that was subscribed with, also when the hub takes it and the request does not wait for that:
+        // a session with another one would receive nothing that only its own filter accepts.
+        self.close_others(subscription);
         let deliveries = tokio::sync::Mutex::new(Some(hub.subscribe(subscription).await?));
         let (subscription, used) = (subscription.clone(), Mutex::new(Instant::now()));
         let session = Arc::new(Session { subscription, deliveries, used, holding });
@@ -167,13 +170,14 @@ impl Sessions {
         Ok(session)
     }
 
+    /// Closes the sessions of this name that have another filter.
+    fn close_others(&self, subscription: &Subscription) {
+        let Subscription { name, filter, .. } = subscription;
+        lock(&self.open).retain(|other| other.subscription.name != *name || other.subscription.filter == *filter);
+    }
+
     fn add(&self, session: &Arc<Session>) {
         let mut open = lock(&self.open);
-        // The filter of a name is the last one that was subscribed with.
-        open.retain(|other| {
-            let Subscription { name, filter, .. } = &other.subscription;
-            *name != session.subscription.name || *filter == session.subscription.filter
-        });
         if open.len() >= MAX_OPEN
             && let Some(oldest) = (0..open.len()).min_by_key(|index| *lock(&open[*index].used))
         {
