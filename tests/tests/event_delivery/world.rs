@@ -116,7 +116,13 @@ impl World {
 
     /// Kills, stops and cuts off until the test stops it; leaves everything running and connected. The troubles of `first` come
     /// first, so that they come at all.
-    pub(crate) fn trouble(&self, seed: u64, first: &[Trouble], calm: &AtomicBool) -> BTreeMap<Trouble, u32> {
+    pub(crate) fn trouble(
+        &self,
+        seed: u64,
+        first: &[Trouble],
+        has_been_shaken: &AtomicBool,
+        calm: &AtomicBool,
+    ) -> BTreeMap<Trouble, u32> {
         let (mut random, mut done) = (StdRng::seed_from_u64(seed), BTreeMap::new());
         let mut first = first.iter();
         while !calm.load(Relaxed) {
@@ -127,6 +133,9 @@ impl World {
             let trouble = first.next().copied().unwrap_or(any);
             self.make(trouble, process, pause);
             *done.entry(trouble).or_default() += 1;
+            if first.as_slice().is_empty() {
+                has_been_shaken.store(true, Relaxed);
+            }
         }
         done
     }
