@@ -35,9 +35,7 @@ pub(crate) struct FileDeliveries {
 
 impl FileDeliveries {
     pub(crate) fn new(shared: Arc<Shared>, subscribed: Arc<Subscribed>, subscription: &Subscription) -> Self {
-        let Subscription { settle_within, max_in_flight, .. } = *subscription;
-        let limits = DeliveryLimits::new(settle_within, max_in_flight);
-        Self { shared, subscribed, limits, reading: None, ahead: HashMap::new() }
+        Self { shared, subscribed, limits: subscription.limits(), reading: None, ahead: HashMap::new() }
     }
 
     /// The event of a delivery, out of what was read for it. The rest is kept for the next deliveries.

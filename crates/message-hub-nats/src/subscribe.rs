@@ -39,8 +39,7 @@ impl fmt::Debug for NatsDeliveries {
 impl NatsDeliveries {
     /// A subscriber of a feed with the limits of its own subscription.
     pub(crate) fn new(running: Arc<Running>, subscription: &Subscription) -> Self {
-        let Subscription { settle_within, max_in_flight, .. } = *subscription;
-        Self { running, limits: DeliveryLimits::new(settle_within, max_in_flight) }
+        Self { running, limits: subscription.limits() }
     }
 
     fn take(&self) -> Option<Delivery> {

@@ -23,7 +23,7 @@ impl DeliveryLimits {
 }
 
 /// The number of deliveries that are not settled, by the limits under which they were made.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct InFlight {
     by_limits: HashMap<DeliveryLimits, usize>,
     total: usize,

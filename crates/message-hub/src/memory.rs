@@ -180,7 +180,7 @@ impl MessageHub for MemoryHub {
                 }
                 subscribed
             });
-        let limits = DeliveryLimits::new(subscription.settle_within, subscription.max_in_flight);
+        let limits = subscription.limits();
         let (shared, subscription) = (Arc::clone(&self.shared), subscription.clone());
         Ok(Box::new(MemoryDeliveries { shared, subscription, limits }))
     }

@@ -1,7 +1,8 @@
 //! The port.
 
 use crate::{
-    Deliveries, ErrorKind, Filter, HubError, Message, Published, Reply, Result, ServiceRequest, SubscriptionName,
+    Deliveries, DeliveryLimits, ErrorKind, Filter, HubError, Message, Published, Reply, Result, ServiceRequest,
+    SubscriptionName,
 };
 use async_trait::async_trait;
 use std::{fmt, time::Duration};
@@ -24,6 +25,12 @@ impl Subscription {
     #[must_use]
     pub fn new(name: SubscriptionName, filter: Filter) -> Self {
         Self { name, filter, max_in_flight: 64, settle_within: Duration::from_secs(30) }
+    }
+
+    /// Those under which the deliveries of this subscriber are made.
+    #[must_use]
+    pub fn limits(&self) -> DeliveryLimits {
+        DeliveryLimits::new(self.settle_within, self.max_in_flight)
     }
 
     /// Refuses limits outside of their ranges.

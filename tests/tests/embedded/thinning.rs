@@ -79,6 +79,7 @@ async fn a_kill_in_the_middle_of_thinning_leaves_every_history_whole_and_the_nex
         let history = versions(&reader, hero).await;
         assert_whole(&history);
         assert_eq!((&history[0]["number"], &history.last().unwrap()["number"]), (&json!(1), &json!(CHANGES + 1)));
+        assert!(history.len() <= 3, "{history:?}");
         left += history.len() as u64;
     }
     let all = (CHANGES + 1) * HEROES as u64;

@@ -2,10 +2,6 @@ use super::*;
 
 const WITHIN: Duration = Duration::from_secs(30);
 
-fn limits(settle_within: Duration, max_in_flight: usize) -> DeliveryLimits {
-    DeliveryLimits::new(settle_within, max_in_flight)
-}
-
 struct Stage {
     held: Held<u64>,
     now: Instant,
@@ -23,7 +19,7 @@ impl Stage {
     }
 
     fn take(&mut self) -> Option<Receipt> {
-        self.held.take(self.now, &limits(WITHIN, 100)).map(|(receipt, _)| receipt)
+        self.held.take(self.now, &DeliveryLimits::new(WITHIN, 100)).map(|(receipt, _)| receipt)
     }
 }
 
@@ -256,7 +252,7 @@ fn each_subscriber_has_its_own_time_for_settling_and_the_server_may_wait_longer(
     stage.arrive(1, 1, "a");
     stage.arrive(2, 1, "b");
     let short = WITHIN / 10;
-    let first = stage.held.take(stage.now, &limits(short, 100)).unwrap().0;
+    let first = stage.held.take(stage.now, &DeliveryLimits::new(short, 100)).unwrap().0;
     let second = stage.take().unwrap();
     stage.now += short / 2;
     stage.held.prolong(first, stage.now).unwrap();
@@ -297,9 +293,9 @@ fn subscribers_with_the_same_limits_have_one_maximum_of_deliveries() {
     for sequence in 1..=5 {
         stage.arrive(sequence, 1, "");
     }
-    let (many, one) = (limits(WITHIN, 3), limits(WITHIN, 1));
+    let (many, one) = (DeliveryLimits::new(WITHIN, 3), DeliveryLimits::new(WITHIN, 1));
     // Each opens a session of its own.
-    let same = limits(WITHIN, 1);
+    let same = DeliveryLimits::new(WITHIN, 1);
     let mut taken = |of: &DeliveryLimits| stage.held.take(stage.now, of).map(|(receipt, _)| receipt);
     let first = [taken(&many), taken(&many)].map(Option::unwrap);
     let only = taken(&one).unwrap();
@@ -308,6 +304,8 @@ fn subscribers_with_the_same_limits_have_one_maximum_of_deliveries() {
         stage.held.begin(receipt, stage.now).unwrap();
         stage.held.settled(receipt, stage.now);
     }
-    assert_eq!(stage.held.in_flight(), 2);
+    let mut left = InFlight::default();
+    [many, many].into_iter().for_each(|limits| left.add(limits));
+    assert_eq!((&stage.held.in_flight, stage.held.in_flight()), (&left, 2));
     assert_eq!(stage.held.take(stage.now, &one).map(|(receipt, _)| receipt.sequence), Some(5));
 }
