@@ -250,6 +250,21 @@ async fn together(sqlite: &Arc<Sqlite>, changes: &[&[&str]]) -> Vec<Result<usize
     outcomes
 }
 
+/// The outcome of a change behind which one panics, both begun while the writer is occupied.
+async fn before_a_panic<W: Work + 'static>(sqlite: &Arc<Sqlite>, change: W) -> Result<W::Output> {
+    let release = occupied(sqlite).await;
+    let before = sqlite.status().waiting;
+    let writer = Arc::clone(sqlite);
+    let first = tokio::spawn(async move { writer.write("first", change).await });
+    queued_behind(sqlite, before).await;
+    let writer = Arc::clone(sqlite);
+    let second = tokio::spawn(async move { writer.write("panic", Panics).await });
+    queued_behind(sqlite, before + 1).await;
+    drop(release);
+    assert!(second.await.unwrap().is_err());
+    first.await.unwrap()
+}
+
 /// An order that stays in the queue shows that the writer is occupied.
 async fn holder_has_begun(sqlite: &Arc<Sqlite>) -> bool {
     let probe = tokio::time::timeout(Duration::from_millis(50), sqlite.write("probe", Script::new(&["SELECT 1"])));
@@ -322,18 +337,7 @@ async fn a_change_that_panics_takes_nothing_along() {
 #[tokio::test]
 async fn a_change_before_one_that_panics_is_made_by_itself() {
     let (_folder, sqlite) = database(FOUND).await;
-    let release = occupied(&sqlite).await;
-    let before = sqlite.status().waiting;
-    let writer = Arc::clone(&sqlite);
-    let first = Script::new(&["INSERT INTO rows VALUES (1)"]);
-    let first = tokio::spawn(async move { writer.write("first", first).await });
-    queued_behind(&sqlite, before).await;
-    let writer = Arc::clone(&sqlite);
-    let second = tokio::spawn(async move { writer.write("panic", Panics).await });
-    queued_behind(&sqlite, before + 1).await;
-    drop(release);
-    assert!(second.await.unwrap().is_err());
-    first.await.unwrap().unwrap();
+    before_a_panic(&sqlite, Script::new(&["INSERT INTO rows VALUES (1)"])).await.unwrap();
     assert_eq!(rows(&sqlite).await, 1);
 }
 
@@ -341,17 +345,7 @@ async fn a_change_before_one_that_panics_is_made_by_itself() {
 #[tokio::test]
 async fn a_change_that_panics_when_it_is_run_again_has_not_succeeded() {
     let (_folder, sqlite) = database(FOUND).await;
-    let release = occupied(&sqlite).await;
-    let before = sqlite.status().waiting;
-    let writer = Arc::clone(&sqlite);
-    let first = tokio::spawn(async move { writer.write("again", PanicsAgain::default()).await });
-    queued_behind(&sqlite, before).await;
-    let writer = Arc::clone(&sqlite);
-    let second = tokio::spawn(async move { writer.write("panic", Panics).await });
-    queued_behind(&sqlite, before + 1).await;
-    drop(release);
-    assert!(second.await.unwrap().is_err());
-    let outcome = first.await.unwrap();
+    let outcome = before_a_panic(&sqlite, PanicsAgain::default()).await;
     assert_eq!(rows(&sqlite).await, usize::from(outcome.is_ok()), "{outcome:?}");
 }
 

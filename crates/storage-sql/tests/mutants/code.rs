@@ -6,8 +6,8 @@
 use proc_macro2::Span;
 use std::ops::Range;
 use syn::{
-    Arm, BinOp, Block, Expr, ExprBinary, ExprIf, ExprMatch, ExprStruct, ExprUnary, ImplItemFn, ItemFn, ItemImpl,
-    ItemMod, Pat, ReturnType, Signature, Stmt, Type, UnOp, parse_file,
+    Arm, Attribute, BinOp, Block, Expr, ExprBinary, ExprIf, ExprMatch, ExprStruct, ExprUnary, ImplItemFn, ItemFn,
+    ItemImpl, ItemMod, Pat, ReturnType, Signature, Stmt, Type, UnOp, parse_file,
     spanned::Spanned,
     visit::{self, Visit},
 };
@@ -145,11 +145,17 @@ impl Finder<'_> {
         if text.chars().count() > 70 { format!("{}…", text.chars().take(70).collect::<String>()) } else { text }
     }
 
-    /// Other values that a function returns.
-    fn body(&mut self, signature: &Signature, block: &Block) {
-        if signature.constness.is_some() || signature.unsafety.is_some() {
+    fn function(&mut self, attributes: &[Attribute], signature: &Signature, block: &Block) {
+        if is_test(attributes) || signature.constness.is_some() || signature.unsafety.is_some() {
             return;
         }
+        self.path.push(signature.ident.to_string());
+        self.body(signature, block);
+        self.path.pop();
+    }
+
+    /// Other values that a function returns.
+    fn body(&mut self, signature: &Signature, block: &Block) {
         let at = range(&block.brace_token.span.open()).end;
         let node = range(block);
         let values = match &signature.output {
@@ -192,7 +198,7 @@ impl Finder<'_> {
     }
 }
 
-fn is_test(attributes: &[syn::Attribute]) -> bool {
+fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let path = attribute.path();
         path.segments.last().is_some_and(|segment| segment.ident == "test")
@@ -228,28 +234,16 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_item_fn(&mut self, item: &'ast ItemFn) {
-        if is_test(&item.attrs) || item.sig.constness.is_some() {
-            return;
-        }
-        self.path.push(item.sig.ident.to_string());
-        self.body(&item.sig, &item.block);
-        self.path.pop();
+        self.function(&item.attrs, &item.sig, &item.block);
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast ImplItemFn) {
-        if is_test(&item.attrs) || item.sig.constness.is_some() {
-            return;
-        }
-        self.path.push(item.sig.ident.to_string());
-        self.body(&item.sig, &item.block);
-        self.path.pop();
+        self.function(&item.attrs, &item.sig, &item.block);
     }
 
     fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
         if let Some(block) = &item.default {
-            self.path.push(item.sig.ident.to_string());
-            self.body(&item.sig, block);
-            self.path.pop();
+            self.function(&item.attrs, &item.sig, block);
         }
     }
 

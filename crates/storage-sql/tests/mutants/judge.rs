@@ -70,33 +70,44 @@ pub(crate) fn known(test: Test, folder: &Path, seen: &Path) -> Option<Known> {
 }
 
 fn try_known(test: &Test, folder: &Path, seen: &Path) -> Option<Known> {
+    match unchanged(&test.program, &[&test.name], folder, seen) {
+        Ok((time, reached)) => Some(Known { test: test.clone(), time, reached }),
+        Err(output) => {
+            eprintln!("without a change fails {}:\n{output}", test.name);
+            None
+        }
+    }
+}
+
+/// Runs these tests of a program without a change. Returns how long they take and which changes they reach, or the output of the program
+/// when one fails.
+fn unchanged(
+    program: &Path,
+    names: &[&str],
+    folder: &Path,
+    seen: &Path,
+) -> Result<(Duration, BTreeSet<usize>), String> {
     let _ = fs::remove_file(seen);
     let began = Instant::now();
-    let mut command = Command::new(&test.program);
-    command.args(["--exact", &test.name]).current_dir(folder).env("MUTANTS_SEEN", seen);
+    let mut command = Command::new(program);
+    command.arg("--exact").args(names).current_dir(folder).env("MUTANTS_SEEN", seen);
     let output = command.output().expect("the program runs");
     if !output.status.success() {
-        eprintln!("without a change fails {}:\n{}", test.name, String::from_utf8_lossy(&output.stdout));
-        return None;
+        return Err(String::from_utf8_lossy(&output.stdout).into_owned());
     }
+    let time = began.elapsed();
     let reached = fs::read_to_string(seen).unwrap_or_default();
-    let reached = reached.lines().filter_map(|line| line.parse().ok()).collect();
-    Some(Known { test: test.clone(), time: began.elapsed(), reached })
+    Ok((time, reached.lines().filter_map(|line| line.parse().ok()).collect()))
 }
 
 /// Runs all tests of a program at once without a change, where each by itself would start a server of its own: which of them reaches
 /// a change is not known then.
 pub(crate) fn known_together(program: &Path, folder: &Path, seen: &Path) -> Vec<Known> {
-    let _ = fs::remove_file(seen);
     let tests = tests_of(program, folder).into_iter().filter(|test| test.name.contains("::")).collect::<Vec<_>>();
-    let began = Instant::now();
-    let mut command = Command::new(program);
-    command.arg("--exact").args(tests.iter().map(|test| &test.name)).current_dir(folder).env("MUTANTS_SEEN", seen);
-    let output = command.output().expect("the program runs");
-    assert!(output.status.success(), "without a change: {}", String::from_utf8_lossy(&output.stdout));
-    let reached = fs::read_to_string(seen).unwrap_or_default();
-    let reached: BTreeSet<usize> = reached.lines().filter_map(|line| line.parse().ok()).collect();
-    let time = began.elapsed() / u32::try_from(tests.len().max(1)).unwrap_or(u32::MAX);
+    let names: Vec<&str> = tests.iter().map(|test| test.name.as_str()).collect();
+    let run = unchanged(program, &names, folder, seen);
+    let (time, reached) = run.unwrap_or_else(|output| panic!("without a change: {output}"));
+    let time = time / u32::try_from(tests.len().max(1)).unwrap_or(u32::MAX);
     tests.into_iter().map(|test| Known { test, time, reached: reached.clone() }).collect()
 }
 
