@@ -18,17 +18,18 @@ use crate::{
 use character_cache::{CacheMetrics, CacheOptions, Cached, SharedTier};
 use character_cache_redis::{RedisTier, RedisTierMetrics, RedisTierOptions};
 use character_error_reporter::redacted;
-use character_http_kit::HealthCheck;
+use character_http_kit::{
+    HealthCheck,
+    health::{PROBE_TIMEOUT, no_answer},
+};
 use character_live_updates::LiveUpdates;
-use character_storage_port::{Log, StoragePort, within_deadline};
+use character_storage_http::{TimedOut, TimedOutInRetry};
+use character_storage_port::{Log, StorageError, StoragePort, within_deadline};
 use character_storage_sql::SqlStorage;
 pub(crate) use embedded::{begin_new_epoch, create_embedded, embedded_file, open_embedded, say_migrated};
 use prometheus_client::registry::Registry;
-use std::{
-    error::Error,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{error::Error, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// The service whose stack this is.
 pub(crate) const SERVICE: &str = "character-service";
@@ -229,9 +230,8 @@ pub(crate) fn watched(
     Arc::new(Reported::new(Observed::new(storage, metrics.clone()), Arc::clone(reporting)))
 }
 
-/// The limit of a probe is a second. With a deadline just behind it, a retry that would come too late is not waited for, and the
-/// cause of the failure is known in time; a storage that hangs still meets the limit first.
-const PROBE: Duration = Duration::from_millis(1_020);
+/// Ends a probe just before the limit of [`Health`](character_http_kit::Health), which would not know why.
+const BEFORE_LIMIT: Duration = Duration::from_millis(20);
 
 /// Asks a storage whether it can be reached.
 #[must_use]
@@ -239,11 +239,27 @@ pub fn storage_check(name: &'static str, storage: Arc<dyn StoragePort>) -> Healt
     let probe = move || -> futures_util::future::BoxFuture<'static, Result<(), String>> {
         let storage = Arc::clone(&storage);
         Box::pin(async move {
-            let probed = within_deadline(Some(Instant::now() + PROBE), storage.probe()).await;
-            probed.map_err(|error| redacted(&error).to_string())
+            let deadline = Instant::now() + PROBE_TIMEOUT - BEFORE_LIMIT;
+            let probed = within_deadline(Some(deadline.into_std()), storage.probe()).await;
+            probed.map_err(|error| detail(&error))
         })
     };
     HealthCheck { name, critical: true, probe: Arc::new(probe) }
+}
+
+/// Why a probe failed. A retry that has no answer in time does not hide the failure before it.
+fn detail(error: &StorageError) -> String {
+    let mut cause = error.source();
+    while let Some(at) = cause {
+        if let Some(TimedOutInRetry { limit: TimedOut::Caller, earlier }) = at.downcast_ref() {
+            return format!("{}, after a failure: {}", no_answer(), redacted(&**earlier));
+        }
+        if let Some(TimedOut::Caller) = at.downcast_ref() {
+            return no_answer();
+        }
+        cause = at.source();
+    }
+    redacted(error).to_string()
 }
 
 fn redis_check(tier: Arc<RedisTier>) -> HealthCheck {
@@ -258,4 +274,53 @@ fn redis_check(tier: Arc<RedisTier>) -> HealthCheck {
         })
     };
     HealthCheck { name: "redis", critical: false, probe: Arc::new(probe) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_trait::async_trait;
+    use character_http_kit::Health;
+    use character_storage_http::{
+        ApiRequest, ApiResponse, HttpStorage, HttpStorageConfig, OpenedResponse, Sent, StreamTransport, Transport,
+        TransportError, TransportErrorKind, TransportStack,
+    };
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Refuses this number of connections, and then accepts requests without an answer.
+    #[derive(Debug)]
+    struct Refusing(AtomicU32);
+
+    #[async_trait]
+    impl Transport for Refusing {
+        async fn call(&self, request: ApiRequest) -> Result<ApiResponse, TransportError> {
+            let left = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            match left {
+                Ok(_) => Err(TransportError::of_attempt(TransportErrorKind::Connect, request.operation, Sent::Never)),
+                Err(_) => std::future::pending().await,
+            }
+        }
+    }
+
+    #[async_trait]
+    impl StreamTransport for Refusing {
+        async fn open(&self, request: ApiRequest) -> Result<OpenedResponse, TransportError> {
+            Err(TransportError::of_attempt(TransportErrorKind::Connect, request.operation, Sent::Never))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_health_of_a_storage_names_a_failure_before_it_fell_silent() {
+        let url = "http://127.0.0.1:1".parse().unwrap();
+        let config = HttpStorageConfig::new(url, "secret".to_owned().into());
+        let config = HttpStorageConfig { retry_base: Duration::from_millis(300), ..config };
+        for (refused, expected) in [(0, "no answer within 1 s"), (1, "no answer within 1 s, after a failure: ")] {
+            let stack = TransportStack::around(Refusing(refused.into()), &config);
+            let check = storage_check("storage", Arc::new(HttpStorage::over(stack)));
+            let report = Health::new("1", vec![check]).report().await;
+            let detail = report.dependencies["storage"].detail.clone().unwrap();
+            assert!(detail.starts_with(expected), "{detail}");
+            assert_eq!(detail.contains("Connect"), refused > 0, "{detail}");
+        }
+    }
 }

@@ -7,7 +7,9 @@
 mod prometheus_text;
 mod state;
 
-pub use state::{DependencyBody, DependencyStatus, Health, HealthBody, HealthCheck, HealthStatus, ProbeFn};
+pub use state::{
+    DependencyBody, DependencyStatus, Health, HealthBody, HealthCheck, HealthStatus, PROBE_TIMEOUT, ProbeFn, no_answer,
+};
 
 use crate::{Endpoint, Endpoints, Problem};
 use actix_web::{

@@ -79,6 +79,6 @@ pub use token::{AttemptToken, second_attempt};
 pub use trace_context::current_trace_parent;
 pub use transport::{
     ApiRequest, ApiResponse, FailureAnswer, LARGE_BODY, LARGE_PAGE, RequestKind, RequestSize, Sent, TimedOut,
-    Transport, TransportError, TransportErrorKind,
+    TimedOutInRetry, Transport, TransportError, TransportErrorKind,
 };
 pub use transport_stack::TransportStack;

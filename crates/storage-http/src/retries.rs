@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use backoff::{ExponentialBackoff, backoff::Backoff};
 use character_domain::json;
 use character_storage_wire::Problem;
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 use tracing::{Instrument, info_span};
 
@@ -82,6 +82,7 @@ impl<T: Transport> Transport for Retries<T> {
         // Whether some attempt may have reached the server; and whether one may have had an effect that its answer, if any
         // came, does not tell of.
         let (mut attempts, mut sent, mut lost) = (0, Sent::Never, false);
+        let mut earlier: Option<Arc<dyn Error + Send + Sync>> = None;
         loop {
             attempts += 1;
             let span =
@@ -95,6 +96,10 @@ impl<T: Transport> Transport for Retries<T> {
             let next = self.next(attempts, &mut pauses, &request, &attempt);
             if let Next::After(pause) = next {
                 lost |= reached && !attempt.as_ref().is_ok_and(certainly_had_no_effect);
+                earlier = Some(match attempt {
+                    Ok(response) => Arc::new(response.as_failure()),
+                    Err(error) => Arc::new(error),
+                });
                 sleep(pause).await;
                 continue;
             }
@@ -104,7 +109,7 @@ impl<T: Transport> Transport for Retries<T> {
                 Err(error) => {
                     // The breaker's refusal made no attempt of its own.
                     let refused = u32::from(matches!(error.kind, TransportErrorKind::CircuitOpen { .. }));
-                    Err(TransportError { attempts: attempts - refused, exhausted, sent, ..error })
+                    Err(TransportError { attempts: attempts - refused, exhausted, sent, ..error.after(earlier) })
                 }
             };
         }

@@ -3,7 +3,7 @@
 use crate::{
     StreamTransport, TransportStack,
     transport::{
-        ApiRequest, ApiResponse, LARGE_BODY, LARGE_PAGE, RequestSize, Sent, TimedOut, Transport, TransportError,
+        ApiRequest, ApiResponse, LARGE_BODY, LARGE_PAGE, RequestSize, Sent, Transport, TransportError,
         TransportErrorKind,
     },
     verdict::Verdict,
@@ -233,8 +233,7 @@ pub(crate) fn not_answered(error: TransportError) -> StorageError {
     let names_tls = |reason: &&str| reason.starts_with("TLS failed");
     let cause = connection_failure(&error);
     let cause = cause.filter(|reason| error.kind == TransportErrorKind::Connect || names_tls(reason));
-    let limit = error.source.as_deref().and_then(|source| source.downcast_ref::<TimedOut>());
-    let detail = match (cause, limit) {
+    let detail = match (cause, error.limit()) {
         (Some(cause), _) => format!("{detail}: {cause}").into(),
         (None, Some(limit)) => format!("{detail}: {limit}").into(),
         (None, None) => Cow::Borrowed(detail),

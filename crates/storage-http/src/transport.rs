@@ -172,6 +172,23 @@ pub enum Sent {
 }
 
 impl TransportError {
+    /// The limit of time that was over.
+    pub(crate) fn limit(&self) -> Option<TimedOut> {
+        let source = self.source.as_deref()?;
+        let in_retry = || source.downcast_ref::<TimedOutInRetry>().map(|in_retry| in_retry.limit);
+        source.downcast_ref::<TimedOut>().copied().or_else(in_retry)
+    }
+
+    /// The same, with what the attempt before has failed with, if this one had less than the time of an attempt.
+    pub(crate) fn after(self, earlier: Option<Arc<dyn Error + Send + Sync>>) -> Self {
+        match (self.limit(), earlier) {
+            (Some(limit @ (TimedOut::RestOfCall(_) | TimedOut::Caller)), Some(earlier)) => {
+                Self { source: Some(Arc::new(TimedOutInRetry { limit, earlier })), ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// The error of one attempt, without a cause.
     #[must_use]
     pub fn of_attempt(kind: TransportErrorKind, operation: &'static str, sent: Sent) -> Self {
@@ -196,6 +213,18 @@ pub enum TimedOut {
     /// That of the caller, see [`caller_deadline`](character_storage_port::caller_deadline).
     #[error("the caller waits no longer")]
     Caller,
+}
+
+/// A limit of time that was over before a retry had its answer, and what the attempt before it had failed with: the cause in the place
+/// of a [`TimedOut`].
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{limit}; the attempt before it failed")]
+pub struct TimedOutInRetry {
+    /// The limit.
+    pub limit: TimedOut,
+    /// The failure: a [`TransportError`] or a [`FailureAnswer`].
+    #[source]
+    pub earlier: Arc<dyn Error + Send + Sync>,
 }
 
 impl TimedOut {

@@ -7,7 +7,7 @@ mod scripted;
 use character_storage_http::{
     ApiRequest, BreakerState, HttpStorage, HttpStorageConfig, RequestSize, Transport, TransportStack,
 };
-use character_storage_port::{Commit, ErrorKind, Probe, Retry, Transaction};
+use character_storage_port::{Commit, ErrorKind, Probe, Retry, Transaction, within_deadline};
 use scripted::{Scripted, Step};
 use std::{error::Error, sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -137,6 +137,22 @@ async fn a_timeout_names_the_limit_that_was_over_and_how_long_it_is() {
         let error = HttpStorage::over(stack).probe().await.unwrap_err();
         assert_eq!(*error.kind(), ErrorKind::Timeout);
         assert!(error.detail().is_some_and(|detail| detail.ends_with(limit)), "{error:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_has_no_answer_in_time_names_the_failure_before_it() {
+    let config =
+        HttpStorageConfig { deadline: Duration::from_secs(1), retry_base: Duration::from_millis(500), ..config() };
+    for (step, failure) in [(Step::Refuse, "Connect"), (Step::Answer(503), "the storage answered 503")] {
+        for caller in [None, Some(Duration::from_millis(900))] {
+            let deadline = caller.map(|time| (Instant::now() + time).into_std());
+            let (_, stack) = stack(&[step, Step::Silence], &config);
+            let storage = HttpStorage::over(stack);
+            let error = within_deadline(deadline, storage.probe()).await.unwrap_err();
+            assert_eq!(*error.kind(), ErrorKind::Timeout);
+            assert!(innermost(&error).contains(failure), "{error:?}");
+        }
     }
 }
 

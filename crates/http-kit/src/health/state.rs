@@ -17,10 +17,16 @@ use tokio::{
 };
 use utoipa::ToSchema;
 
-/// How long one probe may take.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long one probe may take. One second.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a result is reused, so that health checks are no load on the dependency.
 const KEPT: Duration = Duration::from_secs(1);
+
+/// The detail of a dependency that does not answer within [`PROBE_TIMEOUT`].
+#[must_use]
+pub fn no_answer() -> String {
+    format!("no answer within {} s", PROBE_TIMEOUT.as_secs())
+}
 
 /// Asks one dependency whether it works; the error is a sentence for an operator, without secrets.
 pub type ProbeFn = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
@@ -60,7 +66,7 @@ impl Checked {
         {
             return outcome.clone();
         }
-        let late = |_| Err(format!("no answer within {} s", PROBE_TIMEOUT.as_secs()));
+        let late = |_| Err(no_answer());
         let outcome = tokio::time::timeout(PROBE_TIMEOUT, (self.check.probe)()).await.unwrap_or_else(late);
         *last = Some((Instant::now(), outcome.clone()));
         outcome
