@@ -65,7 +65,7 @@ pub(crate) async fn read(
     let taken = BodyLimits { bytes: limit, timeout: limits.body_timeout, rate: limits.body_rate };
     let body = read_body(request.headers(), payload, taken).await.map_err(|error| match error {
         BodyError::TooLarge => Problem::body_too_large(limit),
-        BodyError::TwoMediaTypes => media.refusal().with_detail("Content-Type must be given once"),
+        BodyError::TwoMediaTypes => media.refusal().with_detail(error.to_string()),
         BodyError::Late => Problem::body_timeout(),
         BodyError::Unreadable(error) => Problem::malformed(format!("the body ended too early: {error}")),
     })?;

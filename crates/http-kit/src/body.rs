@@ -60,7 +60,7 @@ pub enum BodyError {
     #[error("the body is too large")]
     TooLarge,
     /// It has two headers `Content-Type`: a service and a proxy before it may each take another one for that of the body.
-    #[error("the body has two media types")]
+    #[error("Content-Type must be given once")]
     TwoMediaTypes,
     /// It did not arrive in time.
     #[error("the body did not arrive in time")]

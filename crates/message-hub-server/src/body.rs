@@ -29,12 +29,12 @@ pub(crate) async fn read(request: &HttpRequest, payload: Payload, limits: BodyLi
             let size = announced.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(limit + 1);
             HubError::new(ErrorKind::TooLarge { limit, size }, "read body").into()
         }
-        BodyError::TwoMediaTypes => Refusal::media_type("Content-Type must be given once"),
+        BodyError::TwoMediaTypes => Refusal::media_type(error.to_string()),
         BodyError::Late => {
             let title = "The body did not arrive in time";
             Refusal::of(Problem::new(StatusCode::REQUEST_TIMEOUT, "request-timeout", title))
         }
-        BodyError::Unreadable(error) => Refusal::malformed(format!("the body cannot be read: {error}")),
+        BodyError::Unreadable(_) => Refusal::malformed(error.to_string()),
     })
 }
 

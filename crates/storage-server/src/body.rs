@@ -32,9 +32,9 @@ pub(crate) async fn message<B: DeserializeOwned>(
             wire::TOO_LARGE,
             format!("the body must not be larger than {} bytes", server.limits.body_bytes),
         ),
-        BodyError::TwoMediaTypes => Refusal::of_code(wire::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be given once"),
-        BodyError::Late => Refusal::of_code(wire::REQUEST_TIMEOUT, "the body did not arrive in time"),
-        BodyError::Unreadable(error) => Refusal::of_code(wire::MALFORMED, format!("the body cannot be read: {error}")),
+        BodyError::TwoMediaTypes => Refusal::of_code(wire::UNSUPPORTED_MEDIA_TYPE, error.to_string()),
+        BodyError::Late => Refusal::of_code(wire::REQUEST_TIMEOUT, error.to_string()),
+        BodyError::Unreadable(_) => Refusal::of_code(wire::MALFORMED, error.to_string()),
     })?;
     Ok(wire::decode(&body)?)
 }
