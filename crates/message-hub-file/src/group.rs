@@ -61,8 +61,8 @@ pub(crate) fn write(
                     }
                 }
                 Command::Settle { to, receipt, settlement, reply } => {
-                    // Nobody else gets it while it is written.
-                    if to.prolong(receipt, HOLD).is_err() {
+                    // No other subscriber gets it while it is written. A removed subscription has no row that could refer to it.
+                    if to.is_removed() || to.prolong(receipt, HOLD).is_err() {
                         drop(reply.send(Err(HubError::new(ErrorKind::DeliveryLost, SETTLE))));
                         continue;
                     }

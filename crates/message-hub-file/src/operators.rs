@@ -104,7 +104,7 @@ impl HubOperations for FileHub {
         rejected.await.map(Some)
     }
 
-    /// Its subscribers receive `Forbidden`.
+    /// Its subscribers receive `NotFound`, and its deliveries cannot be settled any more.
     async fn remove_subscription(&self, name: &SubscriptionName) -> Result<bool> {
         let name = name.clone();
         self.shared.call(REMOVE, CHANGE_TIMEOUT, |reply| Command::Remove { name, reply }).await?

@@ -233,6 +233,28 @@ async fn a_removed_subscription_ends_its_subscribers_and_begins_again_with_the_o
 }
 
 #[tokio::test]
+async fn a_delivery_of_a_removed_subscription_cannot_be_settled_and_fails_no_other_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = FileHub::open(file(folder.path())).unwrap();
+    let mut deliveries = subscribe(&hub, "sheets").await;
+    publish(&hub, event("1", "ada")).await.unwrap();
+    publish(&hub, event("2", "bob")).await.unwrap();
+    let [rejected, handled] = [next(&mut deliveries).await, next(&mut deliveries).await];
+    assert!(hub.remove_subscription(&"sheets".parse().unwrap()).await.unwrap());
+    let mut deliveries = subscribe(&hub, "sheets").await;
+    // One transaction.
+    let calls = tokio::join!(rejected.reject("no"), handled.ack(), publish(&hub, event("3", "ada")));
+    let kinds = [calls.0, calls.1].map(|settled| settled.unwrap_err().kind().clone());
+    assert_eq!(kinds, [ErrorKind::DeliveryLost, ErrorKind::DeliveryLost]);
+    calls.2.unwrap();
+    for id in ["1", "2", "3"] {
+        let delivery = next(&mut deliveries).await;
+        assert_eq!(delivery.event().id(), id);
+        delivery.ack().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_second_settlement_of_a_delivery_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let hub = FileHub::open(file(folder.path())).unwrap();

@@ -131,6 +131,9 @@ pub(crate) async fn create(
 /// What JetStream knows of the consumer.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Info {
+    /// When it was created, as JetStream writes it.
+    #[serde(default)]
+    pub(crate) created: String,
     /// The number of events that were delivered and not settled.
     #[serde(default)]
     pub(crate) num_ack_pending: usize,
@@ -226,11 +229,14 @@ pub(crate) struct Delivered {
     pub(crate) attempt: u64,
     /// Which delivery of the consumer, to any subscriber.
     pub(crate) place: u64,
+    /// When the stream kept it, since the beginning of 1970.
+    pub(crate) kept_at: Duration,
 }
 
 pub(crate) fn delivery(address: &str) -> Option<Delivered> {
     let [attempt, sequence, place, _] = numbers(address)?;
-    Some(Delivered { sequence: sequence.parse().ok()?, attempt: attempt.parse().ok()?, place: place.parse().ok()? })
+    let (sequence, attempt, place) = (sequence.parse().ok()?, attempt.parse().ok()?, place.parse().ok()?);
+    Some(Delivered { sequence, attempt, place, kept_at: kept_at(address)? })
 }
 
 /// When the stream kept a message, since the beginning of 1970: a part of the address of its settlement.
@@ -260,11 +266,12 @@ mod tests {
 
     #[test]
     fn both_forms_of_addresses_are_read() {
-        let read = Some(Delivered { sequence: 17, attempt: 3, place: 20 });
+        let kept_at_17 = Duration::from_secs(1_700_000_000);
+        let read = Some(Delivered { sequence: 17, attempt: 3, place: 20, kept_at: kept_at_17 });
         assert_eq!(delivery("$JS.ACK.STREAM.reader.3.17.20.1700000000000000000.5"), read);
         assert_eq!(delivery("$JS.ACK.domain.account.STREAM.reader.3.17.20.1700000000000000000.5.token"), read);
         assert_eq!(delivery("$JS.ACK.domain.account.STREAM.reader.3.17.20.1700000000000000000.5"), read);
-        let kept = Some(Duration::from_secs(1_700_000_000));
+        let kept = Some(kept_at_17);
         assert_eq!(kept_at("$JS.ACK.STREAM.reader.3.17.20.1700000000000000000.5"), kept);
         assert_eq!(kept_at("$JS.ACK.domain.account.STREAM.reader.3.17.20.1700000000000000000.5.token"), kept);
         for other in ["_INBOX.1", "$JS.ACK.a.b", "$JS.ACK.STREAM.reader.x.y.20.1.5"] {

@@ -42,6 +42,14 @@ struct InPlace {
     is_current: bool,
 }
 
+/// A stream and a consumer, by the times of their creation as JetStream writes them: others of the same names have other ones. In a
+/// cluster each server has another time for the same consumer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    pub(crate) stream: String,
+    pub(crate) consumer: String,
+}
+
 /// A received event with the message that it came in.
 #[derive(Debug)]
 pub(crate) struct Received {
@@ -63,6 +71,8 @@ pub(crate) struct Feed {
     rejected: Arc<EnsuredStream>,
     pub(crate) prefix: Arc<str>,
     held: Mutex<Held<Arc<Received>>>,
+    /// Where what is held comes from. `None`: nothing was received yet.
+    origin: Mutex<Option<Origin>>,
     /// Nothing is delivered: events that an earlier subscriber had not settled must arrive first.
     pub(crate) gated: AtomicBool,
     /// The place in the consumer of the last delivery that has arrived here, or that came before the session.
@@ -101,6 +111,7 @@ impl Feed {
             consumer: tokio::sync::Mutex::new(InPlace { intake: Intake::All, is_current: false }),
             subscribers,
             held,
+            origin: Mutex::default(),
             gated: AtomicBool::new(true),
             place: AtomicU64::new(0),
             ended: AtomicBool::new(false),
@@ -231,6 +242,19 @@ impl Feed {
         Ok(())
     }
 
+    /// Notes where the next events come from. When it is another stream, everything that is held is given up: the numbers of events
+    /// begin again, and a settlement must not count for an event that has the same number now.
+    pub(crate) fn receive_from(&self, origin: Origin) {
+        let stream = origin.stream.clone();
+        let before = self.origin.lock().unwrap_or_else(PoisonError::into_inner).replace(origin);
+        if before.is_none_or(|before| before.stream == stream) {
+            return;
+        }
+        let given_up = self.held().forget(Instant::now());
+        tracing::warn!(subscription = %self.subscription().name, given_up, "the stream in NATS is another one: its events are delivered from the beginning");
+        self.changed.notify_waiters();
+    }
+
     /// Sends a word about a delivery for which no answer is needed.
     pub(crate) async fn send(&self, address: Subject, word: &'static str) {
         if let Err(error) = self.link.client.publish(address, Bytes::from_static(word.as_bytes())).await {
@@ -272,7 +296,10 @@ impl Feed {
         reason: &str,
     ) -> Result<()> {
         let name = &self.subscription().name;
-        headers.insert(codec::MESSAGE_ID, format!("{name}/{sequence}"));
+        // A repeat comes from the same consumer. From another one it is another event, or one whose record was removed with its subscription.
+        let Origin { consumer, .. } =
+            self.origin.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
+        headers.insert(codec::MESSAGE_ID, format!("{name}/{consumer}/{sequence}"));
         headers.insert("Hub-Rejected-By", name.as_str());
         headers.insert(rejections::REASON, crate::percent::header(reason));
         headers.insert("Hub-Rejected-Sequence", sequence.to_string());

@@ -3,7 +3,7 @@
 use crate::{
     config::Subscribers,
     consumer::{self, Info, Intake},
-    feed::{CALL, Feed},
+    feed::{CALL, Feed, Origin},
     link::Sent,
     pump::EXPIRES,
     stream::is_passing,
@@ -36,7 +36,10 @@ impl Feed {
     /// Closes the gate when events were delivered to a subscriber that is gone: they come again, later than new ones, and must be
     /// delivered before them. Also returns the place of the last delivery in the consumer.
     pub(crate) async fn close_gate(&self, deadline: Instant) -> Result<(Option<Gate>, u64)> {
-        let info = consumer::info(&self.link, &self.events, &self.subscription().name, NEXT, deadline).await?;
+        let name = &self.subscription().name;
+        let info = consumer::info(&self.link, &self.events, name, NEXT, deadline);
+        let (info, stream) = tokio::try_join!(info, self.events.created(NEXT, deadline))?;
+        self.receive_from(Origin { stream, consumer: info.created.clone() });
         let has_missed = self.is_gated() || self.place.load(Ordering::Acquire) != info.deliveries();
         let is_away = if has_missed { self.is_something_away(&info) } else { self.is_something_unknown(&info) };
         let gate = if is_away { self.shut().await? } else { None };

@@ -7,7 +7,10 @@ mod places;
 mod settled;
 
 use self::settled::Settled;
-use crate::lane::{Entry, Lane, Order, Place, Receipt};
+use crate::{
+    consumer::Delivered,
+    lane::{Entry, Lane, Order, Place, Receipt},
+};
 use async_nats::Subject;
 use character_message_hub::{DeliveryLimits, InFlight, NotHeld};
 use std::{
@@ -29,6 +32,8 @@ pub(crate) struct Held<T> {
     timers: BTreeSet<(Instant, u64)>,
     in_flight: InFlight,
     away: usize,
+    /// The number of deliveries to subscribers so far.
+    deliveries: u64,
     /// Addresses of events whose time for settling began before they were delivered.
     to_touch: Vec<Subject>,
     /// Settled events of which another delivery may be on its way.
@@ -47,6 +52,7 @@ impl<T: Clone> Held<T> {
             timers: BTreeSet::new(),
             in_flight: InFlight::default(),
             away: 0,
+            deliveries: 0,
             to_touch: Vec::new(),
             settled: Settled::default(),
         }
@@ -62,20 +68,24 @@ impl<T: Clone> Held<T> {
         *self.latest.insert(self.latest.map_or(now, |latest| latest.max(now)))
     }
 
-    /// JetStream has delivered an event, the `delivered`-th time.
+    /// JetStream has delivered an event.
     pub(crate) fn arrive(
         &mut self,
-        sequence: u64,
-        delivered: u64,
+        delivered: Delivered,
         subject: Option<&str>,
         item: T,
         address: Subject,
         now: Instant,
     ) {
         let now = self.time(now);
-        // A first delivery is none that was sent again: its consumer was made anew, and perhaps the stream, which then counts from one.
-        if delivered > 1 && self.settled.contains(sequence) {
+        let Delivered { sequence, attempt, kept_at, .. } = delivered;
+        // A first delivery is none that was sent again: its consumer was created again.
+        if attempt > 1 && self.settled.contains((sequence, kept_at)) {
             return;
+        }
+        if self.entries.get(&sequence).is_some_and(|entry| entry.kept_at != kept_at) {
+            // The event of a stream that was deleted: what is said about it would count for the one that has its place now.
+            self.remove(sequence, now);
         }
         if let Some(entry) = self.entries.get_mut(&sequence) {
             (entry.address, entry.touched) = (address, now);
@@ -88,9 +98,10 @@ impl<T: Clone> Held<T> {
         }
         let lane = subject.map_or(Lane::Alone(sequence), |subject| Lane::Subject(subject.into()));
         self.orders.entry(lane.clone()).or_default().sequences.insert(sequence);
-        let (attempts, place) = (delivered.saturating_sub(1), Place::Waiting(now));
+        let (attempts, delivery, place) = (attempt.saturating_sub(1), 0, Place::Waiting(now));
         let limits = DeliveryLimits::new(self.settle_within, 0);
-        let entry = Entry { lane: lane.clone(), item, address, touched: now, attempts, limits, place };
+        let entry =
+            Entry { lane: lane.clone(), item, kept_at, address, touched: now, attempts, delivery, limits, place };
         self.entries.insert(sequence, entry);
         self.refresh(&lane, now);
     }
@@ -104,9 +115,10 @@ impl<T: Clone> Held<T> {
         }
         let sequence = self.first_fresh(now)?;
         let entry = self.entries.get_mut(&sequence)?;
+        self.deliveries += 1;
         entry.attempts += 1;
-        entry.limits = *limits;
-        let taken = (Receipt { sequence, attempt: entry.attempts }, entry.item.clone());
+        (entry.delivery, entry.limits) = (self.deliveries, *limits);
+        let taken = (Receipt { sequence, attempt: entry.attempts, delivery: entry.delivery }, entry.item.clone());
         if now > entry.touched + self.settle_within / 10 {
             entry.touched = now;
             self.to_touch.push(entry.address.clone());
@@ -140,10 +152,30 @@ impl<T: Clone> Held<T> {
     /// The settlement was kept.
     pub(crate) fn settled(&mut self, receipt: Receipt, now: Instant) {
         let now = self.time(now);
-        if self.entries.get(&receipt.sequence).is_some_and(|entry| entry.attempts == receipt.attempt) {
+        if let Some(entry) = self.entries.get(&receipt.sequence).filter(|entry| entry.delivery == receipt.delivery) {
+            self.settled.add((receipt.sequence, entry.kept_at));
             self.remove(receipt.sequence, now);
-            self.settled.add(receipt.sequence);
         }
+    }
+
+    /// Whether the settlement of a delivery has begun, and can still be sent.
+    pub(crate) fn is_settling(&self, receipt: Receipt) -> bool {
+        let entry = self.entries.get(&receipt.sequence).filter(|entry| entry.delivery == receipt.delivery);
+        entry.is_some_and(|entry| entry.place == Place::Settling)
+    }
+
+    /// Forgets everything: the consumer that has delivered it is gone, and another one takes what is said about an event for its own
+    /// event at the same place. Returns the number of events.
+    pub(crate) fn forget(&mut self, now: Instant) -> usize {
+        let now = self.time(now);
+        let sequences: Vec<u64> = self.entries.keys().copied().collect();
+        for sequence in &sequences {
+            self.remove(*sequence, now);
+        }
+        self.timers.clear();
+        self.to_touch.clear();
+        self.settled = Settled::default();
+        sequences.len()
     }
 
     /// Whether everything that is on its way must arrive before [`all_arrived`](Self::all_arrived): an event was settled of which
@@ -160,7 +192,7 @@ impl<T: Clone> Held<T> {
     /// Whether the settlement was kept is unknown: when it was not, JetStream delivers the event again.
     pub(crate) fn unsettled(&mut self, receipt: Receipt, now: Instant) {
         let now = self.time(now);
-        if self.entries.get(&receipt.sequence).is_some_and(|entry| entry.attempts == receipt.attempt) {
+        if self.entries.get(&receipt.sequence).is_some_and(|entry| entry.delivery == receipt.delivery) {
             self.place(receipt.sequence, Place::Away(self.forgotten_at(now)), now);
         }
     }
@@ -180,7 +212,6 @@ impl<T: Clone> Held<T> {
     pub(crate) fn put_back(&mut self, receipt: Receipt, now: Instant) -> Result<Subject, NotHeld> {
         let address = self.delay(receipt, Duration::ZERO, now)?;
         if let Some(entry) = self.entries.get_mut(&receipt.sequence) {
-            // The receipt ends here, so that the next delivery may have the same number.
             entry.attempts -= 1;
         }
         Ok(address)
@@ -268,7 +299,7 @@ impl<T: Clone> Held<T> {
 
     fn delivered(&mut self, receipt: Receipt) -> Result<&mut Entry<T>, NotHeld> {
         let entry = self.entries.get_mut(&receipt.sequence).ok_or(NotHeld)?;
-        let is_his = entry.attempts == receipt.attempt && matches!(entry.place, Place::Delivered { .. });
+        let is_his = entry.delivery == receipt.delivery && matches!(entry.place, Place::Delivered { .. });
         if is_his { Ok(entry) } else { Err(NotHeld) }
     }
 }

@@ -2,7 +2,7 @@
 
 use async_nats::Subject;
 use character_message_hub::DeliveryLimits;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// The events of one order. Events without a subject have no order among them.
@@ -28,11 +28,15 @@ pub(crate) enum Place {
 pub(crate) struct Entry<T> {
     pub(crate) lane: Lane,
     pub(crate) item: T,
+    /// When its stream kept it.
+    pub(crate) kept_at: Duration,
     /// Where its settlement is sent to.
     pub(crate) address: Subject,
     /// When JetStream heard of it last.
     pub(crate) touched: Instant,
     pub(crate) attempts: u64,
+    /// The number of its last delivery.
+    pub(crate) delivery: u64,
     /// The limits under which it was delivered last.
     pub(crate) limits: DeliveryLimits,
     pub(crate) place: Place,
@@ -52,4 +56,6 @@ pub(crate) struct Receipt {
     pub(crate) sequence: u64,
     /// Which delivery of it.
     pub(crate) attempt: u64,
+    /// Which delivery of the subscriber: another stream has another event at the same place.
+    pub(crate) delivery: u64,
 }

@@ -272,6 +272,11 @@ impl Feed {
         let Some(address) = message.reply.clone() else { return Ok(()) };
         let Some(delivered) = consumer::delivery(&address) else { return Ok(()) };
         let (sequence, follows) = (delivered.sequence, delivered.place == requested.place + 1);
+        if delivered.place <= requested.place {
+            // Places grow for as long as a consumer lasts. The next session finds out whether it has another stream.
+            self.send(address, "-NAK").await;
+            return Err(unavailable().with_detail("the consumer was created again"));
+        }
         requested.place = delivered.place;
         self.place.store(delivered.place, Ordering::Release);
         if requested.ahead.is_asked && delivered.attempt == 1 {
@@ -294,7 +299,7 @@ impl Feed {
                 };
                 let event = Arc::clone(&received.event);
                 let now = Instant::now();
-                self.held().arrive(sequence, delivered.attempt, event.subject(), Arc::new(received), address, now);
+                self.held().arrive(delivered, event.subject(), Arc::new(received), address, now);
                 self.changed.notify_waiters();
             }
             Err(error) => self.refuse(sequence, address, message, error.to_string()).await,

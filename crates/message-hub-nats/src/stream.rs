@@ -12,7 +12,7 @@ use async_nats::jetstream::{
 };
 use character_error_reporter::redacted_text;
 use character_message_hub::{Applied, ErrorKind, HubError, MAX_HOLDER_AGE, Result};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     collections::HashSet,
     fmt,
@@ -54,6 +54,12 @@ pub(crate) struct EnsuredStream {
     creating: Mutex<()>,
     /// What NATS refused last.
     refused: RwLock<Option<Refusal>>,
+}
+
+/// As much of the state of a stream as shows which one it is.
+#[derive(Deserialize)]
+struct Created {
+    created: String,
 }
 
 /// What was asked of NATS.
@@ -303,6 +309,20 @@ impl EnsuredStream {
                 Box::pin(self.create(operation, pattern, deadline)).await
             }
             Err(error) => Err(api_error(operation, &error)),
+        }
+    }
+
+    /// When the stream was created, as JetStream writes it.
+    ///
+    /// # Errors
+    /// As [`ensure`](Self::ensure).
+    pub(crate) async fn created(&self, operation: &'static str, deadline: Instant) -> Result<String> {
+        match self.ask::<Created>(operation, "INFO", None, deadline).await? {
+            Ok(Created { created }) => Ok(created),
+            Err(error) => {
+                self.forget();
+                Err(api_error(operation, &error))
+            }
         }
     }
 

@@ -96,6 +96,10 @@ impl NatsSettle {
     async fn confirm(&self, address: Subject, word: &'static str) -> Result<()> {
         let deadline = Instant::now() + LIMIT;
         self.feed.link.ready(SETTLE, deadline).await?;
+        // While it waited, the consumer may have been created again.
+        if !self.feed.held().is_settling(self.receipt) {
+            return Err(lost(NotHeld));
+        }
         let payload = Bytes::from_static(word.as_bytes());
         let limited = |error: HubError| error.within("the limit of settling", LIMIT);
         let unavailable = || HubError::new(ErrorKind::Unavailable { retry_after: None }, SETTLE);

@@ -7,6 +7,11 @@ struct Stage {
     now: Instant,
 }
 
+/// A delivery of the event at this place in a stream, by when that began.
+fn of_stream(sequence: u64, attempt: u64, began: u64) -> Delivered {
+    Delivered { sequence, attempt, place: 0, kept_at: Duration::from_secs(began + sequence) }
+}
+
 impl Stage {
     fn new() -> Self {
         Self { held: Held::new(WITHIN), now: Instant::now() }
@@ -15,7 +20,12 @@ impl Stage {
     fn arrive(&mut self, sequence: u64, delivered: u64, subject: &str) {
         let subject = Some(subject).filter(|subject| !subject.is_empty());
         let address = format!("{sequence}/{delivered}").into();
-        self.held.arrive(sequence, delivered, subject, sequence, address, self.now);
+        self.held.arrive(of_stream(sequence, delivered, 0), subject, sequence, address, self.now);
+    }
+
+    /// The place of the next delivery in the stream, and which delivery of its event it is.
+    fn taken(&mut self) -> Option<(u64, u64)> {
+        self.take().map(|receipt| (receipt.sequence, receipt.attempt))
     }
 
     fn take(&mut self) -> Option<Receipt> {
@@ -58,11 +68,11 @@ fn a_delivery_that_jetstream_sent_before_it_had_the_settlement_is_not_delivered_
     assert!(!stage.held.must_all_arrive());
     // The settlement was not kept.
     stage.arrive(1, 2, "a");
-    assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 2 }));
+    assert_eq!(stage.taken(), Some((1, 2)));
 }
 
 #[test]
-fn a_first_delivery_with_the_number_of_a_settled_event_is_of_a_consumer_that_was_made_anew() {
+fn a_first_delivery_of_a_settled_event_is_of_a_consumer_that_was_created_again() {
     let mut stage = Stage::new();
     stage.arrive(1, 1, "a");
     let receipt = stage.take().unwrap();
@@ -70,7 +80,62 @@ fn a_first_delivery_with_the_number_of_a_settled_event_is_of_a_consumer_that_was
     stage.held.settled(receipt, stage.now);
     assert!(stage.held.must_all_arrive());
     stage.arrive(1, 1, "a");
-    assert_eq!(stage.take(), Some(receipt));
+    assert_eq!(stage.taken(), Some((1, 1)));
+}
+
+#[test]
+fn an_event_of_another_stream_takes_the_place_of_one_with_its_number_wherever_that_is() {
+    for is_at in ["waits", "is delivered", "is being settled", "is away", "is settled"] {
+        let mut stage = Stage::new();
+        stage.arrive(1, 1, "a");
+        stage.arrive(2, 1, "a");
+        let old = (is_at != "waits").then(|| stage.take().unwrap());
+        if let Some(old) = old.filter(|_| is_at != "is delivered") {
+            stage.held.begin(old, stage.now).unwrap();
+            match is_at {
+                "is away" => stage.held.unsettled(old, stage.now),
+                "is settled" => stage.held.settled(old, stage.now),
+                _ => {}
+            }
+        }
+        // JetStream has sent it twice.
+        stage.held.arrive(of_stream(1, 2, 100), Some("b"), 101, "new".into(), stage.now);
+        if let Some(old) = old {
+            assert_eq!(stage.held.begin(old, stage.now), Err(NotHeld), "the old one {is_at}");
+            stage.held.settled(old, stage.now);
+            stage.held.unsettled(old, stage.now);
+        }
+        let (new, item) = stage.held.take(stage.now, &DeliveryLimits::new(WITHIN, 100)).unwrap();
+        assert_eq!((new.sequence, new.attempt, item), (1, 2, 101), "the old one {is_at}");
+        assert_eq!((stage.held.in_flight(), stage.held.len(), stage.held.away()), (1, 2, 0));
+        assert_eq!(stage.held.begin(new, stage.now).unwrap(), ("new".into(), 101));
+    }
+}
+
+#[test]
+fn what_a_consumer_that_is_gone_had_delivered_is_forgotten_and_its_receipts_settle_nothing() {
+    let mut stage = Stage::new();
+    for sequence in 1..=4 {
+        stage.arrive(sequence, 1, "");
+    }
+    let [delivered, settling, settled] = [stage.take(), stage.take(), stage.take()].map(Option::unwrap);
+    stage.held.begin(settled, stage.now).unwrap();
+    stage.held.settled(settled, stage.now);
+    stage.held.begin(settling, stage.now).unwrap();
+    assert!(stage.held.is_settling(settling) && !stage.held.is_settling(delivered));
+    assert_eq!(stage.held.forget(stage.now), 3);
+    assert_eq!((stage.held.len(), stage.held.in_flight(), stage.held.ready()), (0, 0, 0));
+    assert!(stage.held.wakes_at().is_none() && !stage.held.must_all_arrive());
+    // The same events come again.
+    for sequence in 1..=3 {
+        stage.arrive(sequence, 2, "");
+        assert_eq!(stage.taken(), Some((sequence, 2)));
+    }
+    stage.held.settled(settling, stage.now);
+    stage.held.unsettled(settling, stage.now);
+    assert!(!stage.held.is_settling(settling));
+    assert_eq!(stage.held.begin(delivered, stage.now), Err(NotHeld));
+    assert_eq!((stage.held.len(), stage.held.in_flight()), (3, 3));
 }
 
 #[test]
@@ -80,7 +145,7 @@ fn a_delivery_that_is_put_back_does_not_count_as_an_attempt() {
     stage.arrive(2, 1, "a");
     for _ in 0..3 {
         let receipt = stage.take().unwrap();
-        assert_eq!(receipt, Receipt { sequence: 1, attempt: 3 });
+        assert_eq!((receipt.sequence, receipt.attempt), (1, 3));
         stage.held.put_back(receipt, stage.now).unwrap();
         assert_eq!(stage.held.put_back(receipt, stage.now), Err(NotHeld));
     }
@@ -97,7 +162,7 @@ fn a_delivery_that_is_put_back_does_not_count_as_an_attempt() {
     assert_eq!(stage.held.begin(late, stage.now), Err(NotHeld));
     stage.held.begin(again, stage.now).unwrap();
     stage.held.settled(again, stage.now);
-    assert_eq!(stage.take(), Some(Receipt { sequence: 2, attempt: 1 }));
+    assert_eq!(stage.taken(), Some((2, 1)));
 }
 
 #[test]
@@ -122,8 +187,8 @@ fn an_event_that_may_be_delivered_stays_so_when_the_time_of_another_call_was_rea
     stage.now += Duration::from_millis(1);
     stage.held.delay(first, Duration::ZERO, stage.now).unwrap();
     // The next event of the subject arrives on another thread, which read the clock before the delay.
-    stage.held.arrive(2, 1, Some("a"), 2, "2/1".into(), before);
-    assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 2 }));
+    stage.held.arrive(of_stream(2, 1, 0), Some("a"), 2, "2/1".into(), before);
+    assert_eq!(stage.taken(), Some((1, 2)));
 }
 
 #[test]
@@ -135,7 +200,7 @@ fn an_older_event_that_arrives_late_waits_for_the_one_that_is_out() {
     assert_eq!(stage.take(), None);
     stage.held.begin(second, stage.now).unwrap();
     stage.held.settled(second, stage.now);
-    assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 2 }));
+    assert_eq!(stage.taken(), Some((1, 2)));
 }
 
 #[test]
@@ -149,7 +214,7 @@ fn an_expired_delivery_comes_back_when_the_server_delivers_it_again() {
     assert_eq!(stage.held.begin(late, stage.now), Err(NotHeld));
     stage.arrive(1, 2, "a");
     let again = stage.take().unwrap();
-    assert_eq!(again, Receipt { sequence: 1, attempt: 2 });
+    assert_eq!((again.sequence, again.attempt), (1, 2));
     assert_eq!(stage.held.begin(late, stage.now), Err(NotHeld));
     assert_eq!(stage.held.begin(again, stage.now).unwrap().0, "1/2".into());
 }
@@ -200,7 +265,7 @@ fn a_delayed_event_delays_its_order_alone_and_the_server_hears_of_it() {
         stage.now += WITHIN / 2;
         stage.held.touch(stage.now);
     }
-    assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 2 }));
+    assert_eq!(stage.taken(), Some((1, 2)));
 }
 
 #[test]
@@ -213,7 +278,7 @@ fn an_event_that_waited_while_the_process_stood_still_is_left_to_the_server() {
     assert!(stage.held.touch(stage.now).is_empty());
     assert_eq!(stage.take(), None);
     stage.arrive(3, 2, "b");
-    assert_eq!(stage.take(), Some(Receipt { sequence: 3, attempt: 1 }));
+    assert_eq!(stage.taken(), Some((3, 1)));
     stage.arrive(1, 2, "a");
     assert_eq!(stage.take().map(|receipt| receipt.sequence), Some(1));
 }
@@ -259,7 +324,7 @@ fn each_subscriber_has_its_own_time_for_settling_and_the_server_may_wait_longer(
     stage.now += short / 2;
     assert_eq!(stage.take(), None, "its time began again");
     stage.now += short / 2;
-    assert_eq!(stage.take(), Some(Receipt { sequence: 1, attempt: 2 }), "the server need not deliver it again");
+    assert_eq!(stage.taken(), Some((1, 2)), "the server need not deliver it again");
     assert_eq!(stage.held.begin(first, stage.now), Err(NotHeld));
     stage.held.begin(second, stage.now).unwrap();
 }
