@@ -213,6 +213,12 @@ impl HubServer {
         self.inner.holders.as_ref()
     }
 
+    /// What knows the types that were asked for at any server. `None`: the hub offers nothing of the kind, and there are no other servers.
+    pub(crate) fn known_types(&self) -> Option<&dyn HubOperations> {
+        let holders = self.inner.config.holders.as_deref();
+        self.operations().or(holders.map(|records| records as &dyn HubOperations))
+    }
+
     /// `None`: the hub offers none.
     pub(crate) fn operations(&self) -> Option<&dyn HubOperations> {
         self.inner.operations.as_deref()

@@ -12,8 +12,8 @@ use actix_web::{
 use character_http_kit::AcceptedTokens;
 use character_message_hub::{
     CloudEvent, Deliveries, ErrorKind, Filter, HolderRecord, HolderRecords, HubError, HubOperations, MemoryHub,
-    Message, MessageHub, Published, REQUEST, RejectedEvent, Reply, Result, ServiceName, ServiceRequest, Subscription,
-    SubscriptionName, SubscriptionState, async_trait,
+    Message, MessageHub, Published, REQUEST, RejectedEvent, Reply, Result, SUBSCRIBE, ServiceName, ServiceRequest,
+    Subscription, SubscriptionName, SubscriptionState, async_trait,
 };
 use character_message_hub_server::{HubServer, HubServerConfig};
 use character_message_hub_testkit::{Call, ScriptedHub, Step};
@@ -21,7 +21,10 @@ use serde_json::{Value, json};
 use std::{
     future::poll_fn,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::{Instant, sleep};
@@ -31,16 +34,20 @@ const OWN: &str = "message-hub-00000000000000000000000000000001";
 const OTHER: &str = "message-hub-00000000000000000000000000000002";
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The record of every subscription, which another server renews before it is read, as long as it holds them.
+/// The record of every subscription, which another server renews before it is read, as long as it holds them, and the types that the hub
+/// has kept of each.
 #[derive(Debug)]
 struct Records {
     record: Mutex<HolderRecord>,
+    types: Option<Filter>,
+    /// Records cannot be written.
+    fails: AtomicBool,
 }
 
 impl Records {
     fn of(holder: Option<&str>) -> Self {
         let holder = holder.map(|holder| holder.parse().unwrap());
-        Self { record: Mutex::new(HolderRecord { revision: 1, holder }) }
+        Self { record: Mutex::new(HolderRecord { revision: 1, holder }), types: None, fails: AtomicBool::new(false) }
     }
 }
 
@@ -53,6 +60,9 @@ impl HolderRecords for Records {
     }
 
     async fn replace(&self, _: &SubscriptionName, revision: u64, holder: Option<&ServiceName>) -> Result<Option<u64>> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(HubError::new(ErrorKind::Unavailable { retry_after: None }, SUBSCRIBE));
+        }
         let mut record = self.record.lock().unwrap();
         if record.revision != revision {
             return Ok(None);
@@ -62,18 +72,14 @@ impl HolderRecords for Records {
     }
 }
 
-/// The types that a hub has kept of every subscription.
-#[derive(Debug)]
-struct Kept(Filter);
-
 #[async_trait]
-impl HubOperations for Kept {
+impl HubOperations for Records {
     async fn subscriptions(&self) -> Result<Vec<SubscriptionState>> {
         Ok(Vec::new())
     }
 
     async fn types(&self, _: &SubscriptionName) -> Result<Option<Filter>> {
-        Ok(Some(self.0.clone()))
+        Ok(self.types.clone())
     }
 
     async fn rejected(&self, _: &SubscriptionName, _: usize) -> Result<Option<Vec<RejectedEvent>>> {
@@ -111,22 +117,75 @@ impl MessageHub for SlowHub {
     }
 }
 
+/// A hub in which every subscription fails a while after it was asked for.
+#[derive(Debug)]
+struct FailingHub {
+    kind: ErrorKind,
+    asked: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl MessageHub for FailingHub {
+    async fn publish(&self, _: &[Message], _: Duration) -> Vec<Result<Published>> {
+        Vec::new()
+    }
+
+    async fn request(&self, request: ServiceRequest) -> Result<Reply> {
+        Err(request.no_instance())
+    }
+
+    async fn subscribe(&self, _: &Subscription) -> Result<Box<dyn Deliveries>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        sleep(SECOND * 10).await;
+        Err(HubError::new(self.kind.clone(), SUBSCRIBE))
+    }
+
+    async fn probe(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
 fn kept() -> Filter {
     "character.created".parse().unwrap()
 }
 
-/// A server over a hub that has kept the types of its subscriptions. `records`: it has others beside it.
-fn server_with_types(hub: impl MessageHub + 'static, records: Option<Records>) -> HubServer {
-    let tokens = AcceptedTokens::new([TOKEN.to_owned().into()]).unwrap();
-    let holders = records.map(|records| Arc::new(records) as _);
-    let config = HubServerConfig { peer: Some(OWN.parse().unwrap()), holders, ..HubServerConfig::default() };
-    HubServer::with_operations(Arc::new(hub), Arc::new(Kept(kept())), tokens, config).unwrap()
+fn tokens() -> AcceptedTokens {
+    AcceptedTokens::new([TOKEN.to_owned().into()]).unwrap()
+}
+
+/// What a server knows the types of its subscriptions by.
+#[derive(Clone, Copy, Debug)]
+enum KnownBy {
+    Operations,
+    Holders,
+    Both,
+}
+
+const EACH: [KnownBy; 3] = [KnownBy::Operations, KnownBy::Holders, KnownBy::Both];
+
+/// A server over a hub that has kept the types of its subscriptions.
+fn server_with_types(hub: impl MessageHub + 'static, by: KnownBy) -> HubServer {
+    let records = Arc::new(Records { types: Some(kept()), ..Records::of(None) });
+    match by {
+        KnownBy::Operations => {
+            HubServer::with_operations(Arc::new(hub), records, tokens(), HubServerConfig::default()).unwrap()
+        }
+        KnownBy::Holders => server_of(hub, records),
+        KnownBy::Both => {
+            let (peer, holders) = (Some(OWN.parse().unwrap()), Some(Arc::clone(&records) as _));
+            let config = HubServerConfig { peer, holders, ..HubServerConfig::default() };
+            HubServer::with_operations(Arc::new(hub), records, tokens(), config).unwrap()
+        }
+    }
 }
 
 fn server(hub: impl MessageHub + 'static, records: Records) -> HubServer {
-    let tokens = AcceptedTokens::new([TOKEN.to_owned().into()]).unwrap();
-    let (peer, holders) = (Some(OWN.parse().unwrap()), Some(Arc::new(records) as _));
-    HubServer::new(Arc::new(hub), tokens, HubServerConfig { peer, holders, ..HubServerConfig::default() }).unwrap()
+    server_of(hub, Arc::new(records))
+}
+
+fn server_of(hub: impl MessageHub + 'static, records: Arc<Records>) -> HubServer {
+    let (peer, holders) = (Some(OWN.parse().unwrap()), Some(records as _));
+    HubServer::new(Arc::new(hub), tokens(), HubServerConfig { peer, holders, ..HubServerConfig::default() }).unwrap()
 }
 
 /// A server that passes on to the other one, which answers so.
@@ -231,6 +290,82 @@ async fn a_response_that_another_server_did_not_receive_is_delivered_again_at_on
 }
 
 #[actix_web::test]
+async fn a_delivery_that_arrives_when_the_token_of_its_client_is_revoked_is_no_attempt() {
+    for accept in ["application/json", "text/event-stream"] {
+        let (hub, tokens, armed) = (MemoryHub::new(), tokens(), Arc::<AtomicBool>::default());
+        let (of_script, arms) = (tokens.clone(), Arc::clone(&armed));
+        let scripted = ScriptedHub::over(hub.clone(), move |call| {
+            if matches!(call, Call::Next) && arms.swap(false, Ordering::SeqCst) {
+                of_script.replace(["another-token-of-the-tests".to_owned().into()]).unwrap();
+            }
+            Step::Pass
+        });
+        let server = HubServer::new(Arc::new(scripted), tokens.clone(), HubServerConfig::default()).unwrap();
+        let service = service_of(server).await;
+        json_of(&service, request(Method::GET, "limit=0")).await;
+        publish(&hub, "1").await;
+        armed.store(true, Ordering::SeqCst);
+        let revoked = request(Method::GET, "wait_ms=1000").insert_header(("accept", accept));
+        let body = call_service(&service, revoked.to_request()).await.into_body();
+        let body = body::to_bytes(body).await.ok().unwrap();
+        assert!(String::from_utf8_lossy(&body).contains("unauthorized"), "{body:?}");
+        tokens.replace([TOKEN.to_owned().into()]).unwrap();
+        let (_, again) = json_of(&service, request(Method::GET, "wait_ms=1000")).await;
+        assert_eq!(again["deliveries"][0]["attempt"], 1, "{accept}: {again}");
+    }
+}
+
+#[actix_web::test]
+async fn a_delivery_that_arrives_while_the_record_of_the_subscription_cannot_be_renewed_is_no_attempt() {
+    tokio::time::pause();
+    let (hub, records) = (MemoryHub::new(), Arc::new(Records::of(None)));
+    let service = service_of(server_of(hub.clone(), Arc::clone(&records))).await;
+    json_of(&service, request(Method::GET, "limit=0")).await;
+    let trouble = async {
+        sleep(SECOND).await;
+        records.fails.store(true, Ordering::SeqCst);
+        // Another server may make deliveries from now on.
+        sleep(SECOND * 6).await;
+        publish(&hub, "1").await;
+        sleep(SECOND).await;
+        records.fails.store(false, Ordering::SeqCst);
+        Instant::now()
+    };
+    let polling = async { (json_of(&service, request(Method::GET, "wait_ms=20000")).await, Instant::now()) };
+    let (((_, body), delivered), renewed) = tokio::join!(polling, trouble);
+    assert_eq!(body["deliveries"][0]["attempt"], 1, "{body}");
+    assert!(delivered >= renewed);
+}
+
+#[actix_web::test]
+async fn requests_that_wait_while_their_subscription_is_opened_share_a_failure_that_is_not_of_one_of_them() {
+    tokio::time::pause();
+    for (kind, expected) in
+        [(ErrorKind::Timeout, 1), (ErrorKind::Unavailable { retry_after: None }, 1), (ErrorKind::Invalid, 2)]
+    {
+        let asked = Arc::<AtomicUsize>::default();
+        let hub = FailingHub { kind: kind.clone(), asked: Arc::clone(&asked) };
+        let service = service_of(HubServer::new(Arc::new(hub), tokens(), HubServerConfig::default()).unwrap()).await;
+        let begun = Instant::now();
+        let open = async |limit: usize| {
+            // Each would open a session of its own.
+            let query = format!("limit=0&max_in_flight={limit}");
+            json_of(&service, request(Method::GET, &query)).await.0
+        };
+        let (first, second) = tokio::join!(open(1), open(2));
+        assert!(first >= 400 && first == second, "{kind:?}: {first} {second}");
+        assert_eq!(
+            (asked.load(Ordering::SeqCst), begun.elapsed().as_secs()),
+            (expected, 10 * expected as u64),
+            "{kind:?}"
+        );
+        // One that comes later tries again.
+        open(1).await;
+        assert_eq!(asked.load(Ordering::SeqCst), expected + 1, "{kind:?}");
+    }
+}
+
+#[actix_web::test]
 async fn a_poll_that_another_server_has_passed_on_succeeds_when_this_server_ends_and_has_taken_its_types() {
     tokio::time::pause();
     for _ in 0..20 {
@@ -243,7 +378,7 @@ async fn a_poll_that_another_server_has_passed_on_succeeds_when_this_server_ends
             sleep(SECOND).await;
             server.leave(SECOND).await;
         });
-        assert_eq!((status, body), (200, json!({ "deliveries": [] })));
+        assert_eq!((status, body), (200, json!({ "deliveries": [], "moved": true })));
     }
 }
 
@@ -268,14 +403,14 @@ async fn a_holder_that_renews_its_record_and_does_not_answer_is_replaced() {
 
 #[actix_web::test]
 async fn a_request_that_continues_keeps_the_types_of_the_subscription_at_a_server_that_has_not_opened_it() {
-    for records in [None, Some(Records::of(None))] {
+    for by in EACH {
         let hub = MemoryHub::new();
-        let service = service_of(server_with_types(hub.clone(), records)).await;
+        let service = service_of(server_with_types(hub.clone(), by)).await;
         let continued = |query: &str| request(Method::GET, query).insert_header(("x-hub-continues", "true"));
         json_of(&service, continued("types=campaign.*&limit=0")).await;
         publish(&hub, "1").await;
         let (_, body) = json_of(&service, continued("types=campaign.*&wait_ms=1000")).await;
-        assert_eq!(body["deliveries"][0]["event"]["id"], "1", "{body}");
+        assert_eq!(body["deliveries"][0]["event"]["id"], "1", "{by:?}: {body}");
         // A client that begins to ask changes them.
         json_of(&service, request(Method::GET, "types=campaign.*&limit=0")).await;
         publish(&hub, "2").await;
@@ -287,9 +422,9 @@ async fn a_request_that_continues_keeps_the_types_of_the_subscription_at_a_serve
 #[actix_web::test]
 async fn a_request_that_continues_and_is_slow_does_not_bring_older_types_back() {
     tokio::time::pause();
-    for records in [None, Some(Records::of(None))] {
+    for by in EACH {
         let hub = MemoryHub::new();
-        let service = service_of(server_with_types(SlowHub(hub.clone()), records)).await;
+        let service = service_of(server_with_types(SlowHub(hub.clone()), by)).await;
         let continued = |query: &str| request(Method::GET, query).insert_header(("x-hub-continues", "true"));
         let slow = json_of(&service, continued("types=character.created&limit=0"));
         let begins = async {
@@ -326,13 +461,36 @@ async fn a_request_asks_for_its_types_until_a_holder_has_taken_them() {
 }
 
 #[actix_web::test]
+async fn a_poll_with_a_name_continues_at_the_next_holder_and_ends_when_another_one_of_its_name_began() {
+    tokio::time::pause();
+    for (first, asked) in [(r#"{"deliveries":[],"moved":true}"#, 2), (r#"{"deliveries":[]}"#, 1)] {
+        let polls = Arc::<Mutex<usize>>::default();
+        let counted = Arc::clone(&polls);
+        let server = passing_on(move |_| {
+            let mut polls = counted.lock().unwrap();
+            *polls += 1;
+            let event = json!({ "specversion": "1.0", "id": "1", "source": "/", "type": "t" });
+            let delivery = json!({ "receipt": format!("{OTHER}.1"), "attempt": 1, "event": event });
+            if *polls == 1 { reply(200, first) } else { reply(200, json!({ "deliveries": [delivery] }).to_string()) }
+        });
+        let poll = request(Method::GET, "poller=ada&wait_ms=10000");
+        let (_, body) = json_of(&service_of(server).await, poll).await;
+        assert_eq!(body["deliveries"].as_array().map(Vec::len), Some(asked - 1), "{body}");
+        assert_eq!(*polls.lock().unwrap(), asked);
+    }
+}
+
+#[actix_web::test]
 async fn a_slow_client_of_a_stream_that_is_passed_on_leaves_no_deliveries_which_count_as_attempts() {
     const READ: usize = 100;
     tokio::time::pause();
     let (made, left) = <(Arc<Mutex<usize>>, Arc<Mutex<usize>>)>::default();
     let (making, leaving) = (Arc::clone(&made), Arc::clone(&left));
+    let counted = Arc::<Mutex<usize>>::default();
+    let unmarked = Arc::clone(&counted);
     let server = passing_on(move |request| {
         if &*request.method == "POST" {
+            *unmarked.lock().unwrap() += usize::from(request.headers.get("x-hub-passed-on").is_none());
             let body: Value = serde_json::from_slice(&request.body).unwrap();
             let settlements = body["settlements"].as_array().unwrap();
             *leaving.lock().unwrap() += settlements.len();
@@ -366,4 +524,6 @@ async fn a_slow_client_of_a_stream_that_is_passed_on_leaves_no_deliveries_which_
     let (made, left) = (*made.lock().unwrap(), *left.lock().unwrap());
     assert_eq!(made, received + left);
     assert!(left <= 32, "{left} deliveries of {made} were not sent");
+    // A retry of a client would count as an attempt.
+    assert_eq!(*counted.lock().unwrap(), 0);
 }

@@ -1,8 +1,8 @@
 //! Which of several processes makes the deliveries of a subscription, beside the port of the hub.
 
-use crate::{Result, ServiceName, SubscriptionName};
+use crate::{HubOperations, Result, ServiceName, SubscriptionName};
 use async_trait::async_trait;
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 /// A record that was not written for this long may be removed. 1 h; one in use is written every second.
 pub const MAX_HOLDER_AGE: Duration = Duration::from_secs(3600);
@@ -16,9 +16,10 @@ pub struct HolderRecord {
     pub holder: Option<ServiceName>,
 }
 
-/// A record for each subscription, kept where every process reads the same.
+/// A record for each subscription, kept where every process reads the same. The operations are those of the same hub: a process that takes
+/// a subscription from another one finds out by [`types`](HubOperations::types) what its clients have asked for.
 #[async_trait]
-pub trait HolderRecords: Send + Sync + fmt::Debug {
+pub trait HolderRecords: HubOperations {
     /// The record of a subscription. `None`: there is none, or it was removed after [`MAX_HOLDER_AGE`]. Ends within seconds.
     ///
     /// # Errors

@@ -22,6 +22,9 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// The body of a response without deliveries.
 pub(super) const EMPTY: &[u8] = br#"{"deliveries":[]}"#;
 
+/// The same to another server, when this one does not hold the subscription any more.
+pub(super) const MOVED: &[u8] = br#"{"deliveries":[],"moved":true}"#;
+
 pub(super) fn response_of(body: impl MessageBody + 'static) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type(wire::JSON).body(body)
 }

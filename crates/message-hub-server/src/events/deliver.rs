@@ -1,8 +1,8 @@
 //! `GET /v1/events`: deliveries of a durable subscription, as a long poll or a stream.
 
 use super::{
-    batch::{Batch, EMPTY, response_of},
-    elsewhere::{self, Caller, PassedOn},
+    batch::{Batch, EMPTY, MOVED, response_of},
+    elsewhere::{self, Caller, End, PassedOn},
     holders::{Origin, Place},
     holding::Holding,
     passed::Awaited,
@@ -92,16 +92,14 @@ async fn poll(
     loop {
         let place = async { Ok(place(server, &asked.subscription.name, &caller).await?) };
         let polled = match patience.limit(SUBSCRIBE, Applied::Unknown, place).await? {
-            Place::Here(holding) => {
-                poll_here(server, asked, patience, token, (holding, &mut caller.subscribes)).await?
-            }
+            Place::Here(holding) => poll_here(server, asked, patience, token, (holding, &mut caller)).await?,
             Place::At(holder) => poll_at(server, asked, &holder, token, &mut caller).await?,
         };
         match polled {
             Some(response) => return Ok(response),
             None if Instant::now() >= asked.deadline => return Ok(response_of(EMPTY)),
             // The server that has passed it on asks the next holder, which must not take the types again.
-            None if caller.origin != Origin::Client => return Ok(response_of(EMPTY)),
+            None if caller.origin != Origin::Client => return Ok(response_of(MOVED)),
             None => {}
         }
     }
@@ -115,18 +113,18 @@ pub(super) async fn place(server: &HubServer, name: &SubscriptionName, caller: &
     }
 }
 
-/// A poll at this server. `None`: another one holds the subscription now. Once the types of the poll were taken it subscribes no more.
+/// A poll at this server. `None`: another one holds the subscription now, or will. Once the types of the poll were taken it subscribes no more.
 async fn poll_here(
     server: &HubServer,
     asked: &Asked,
     patience: CallerDeadline,
     token: &FollowedToken,
-    (holding, subscribes): (Option<Arc<Holding>>, &mut Subscribes),
+    (holding, caller): (Option<Arc<Holding>>, &mut Caller),
 ) -> Answer<Option<HttpResponse>> {
     let (limit, deadline) = (asked.limit, asked.deadline);
-    let begin = begin(server, asked, holding, *subscribes);
+    let begin = begin(server, asked, holding, caller.subscribes);
     let (mut poll, session) = patience.limit(SUBSCRIBE, Applied::Unknown, begin).await?;
-    *subscribes = Subscribes::Before;
+    caller.subscribes = Subscribes::Before;
     let mut batch = Batch::new(server, Arc::clone(&session));
     if limit > 0 {
         let ended = async {
@@ -137,7 +135,8 @@ async fn poll_here(
         };
         let has_ended = tokio::select! {
             filled = batch.fill(limit, deadline) => { filled?; false }
-            () = server.stopped() => false,
+            // A client asks another server itself.
+            () = server.stopped() => caller.origin != Origin::Client,
             () = ended => false,
             () = session.ended() => true,
         };
@@ -184,16 +183,18 @@ async fn poll_at(
         return Err(Refusal::unauthorized());
     }
     let is_early = begun.elapsed() < wait;
-    match (found.is_empty(), poller) {
-        (true, _) if *limit > 0 && Instant::now() < *deadline && !(is_early && poller.is_some()) => {
-            if is_early {
-                elsewhere::ended_early(server, &subscription.name, begun).await;
-            }
-            Ok(None)
-        }
-        // Another request of the poller has ended this one.
-        _ => Ok(Some(response_of(found.sent()))),
+    // Another request of the poller has ended this one.
+    let is_replaced = is_early && poller.is_some() && found.end == End::Other;
+    if !found.is_empty() {
+        return Ok(Some(response_of(found.sent())));
     }
+    if *limit == 0 || Instant::now() >= *deadline || is_replaced {
+        return Ok(Some(response_of(EMPTY)));
+    }
+    if is_early {
+        elsewhere::ended_early(server, &subscription.name, begun).await;
+    }
+    Ok(None)
 }
 
 /// The request of a poller that names itself, and the session of the subscription.
@@ -252,16 +253,28 @@ pub(super) async fn open(
     if let Some(session) = sessions.find(&subscription, holding.as_ref()) {
         return Ok(session);
     }
+    let asked = Instant::now();
     let opening = async {
         // The types that one request reads are the last ones until its session is open: another one could open a session with new ones
         // in between.
-        let _entrance = sessions.enter(&subscription.name).await;
-        if subscribes == Subscribes::Before
-            && let Some(types) = types(server, &subscription.name).await?
-        {
-            subscription.filter = types;
+        let mut failure = sessions.enter(&subscription.name).await;
+        // Requests that have waited share a failure: one after another they would wait longer than they have time.
+        if let Some((_, error)) = failure.as_ref().filter(|(at, _)| asked < *at) {
+            return Err(error.clone());
         }
-        sessions.open(server.hub(), &subscription, holding).await
+        let opened = async {
+            if subscribes == Subscribes::Before
+                && let Some(types) = types(server, &subscription.name).await?
+            {
+                subscription.filter = types;
+            }
+            sessions.open(server.hub(), &subscription, holding).await
+        };
+        let opened = opened.await;
+        // A permanent one may be of the limits or the types of this request.
+        let shared = opened.as_ref().err().filter(|error| !error.is_permanent());
+        *failure = shared.map(|error| (Instant::now(), error.clone()));
+        opened
     };
     let opened = timeout(OPEN_TIMEOUT, opening).await;
     let late =
@@ -271,8 +284,8 @@ pub(super) async fn open(
 
 /// The types that the last subscriber has asked for, at this server, or at any one before. `None`: they are unknown.
 async fn types(server: &HubServer, name: &SubscriptionName) -> Result<Option<Filter>> {
-    match (server.sessions().filter(name), server.operations()) {
-        (None, Some(operations)) => operations.types(name).await,
+    match (server.sessions().filter(name), server.known_types()) {
+        (None, Some(hub)) => hub.types(name).await,
         (known, _) => Ok(known),
     }
 }

@@ -70,13 +70,25 @@ pub(super) struct Found {
     authorization: Option<Arc<str>>,
     body: Bytes,
     receipts: Vec<String>,
+    pub(super) end: End,
     passing: Arc<()>,
+}
+
+/// Why a response of the holder has no deliveries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It does not hold the subscription any more.
+    Moved,
+    /// None came, or another request of the poller has ended this one. A holder of an older release does not say that it has moved.
+    Other,
 }
 
 /// As much of a [`DeliveriesBody`] as its sender needs.
 #[derive(Deserialize)]
 struct Receipts {
     deliveries: Vec<Receipt>,
+    #[serde(default)]
+    moved: bool,
 }
 
 #[derive(Deserialize)]
@@ -130,9 +142,10 @@ pub(super) async fn poll(
             holders.heard(&name, &holder, reply.as_ref().err());
         }
         let body = answered(reply)?;
-        let Receipts { deliveries } = serde_json::from_slice(&body).map_err(corrupt)?;
+        let Receipts { deliveries, moved } = serde_json::from_slice(&body).map_err(corrupt)?;
         let receipts = deliveries.into_iter().map(|delivery| delivery.receipt).collect();
-        Ok(Found { server, holder, authorization, body, receipts, passing })
+        let end = if moved { End::Moved } else { End::Other };
+        Ok(Found { server, holder, authorization, body, receipts, end, passing })
     });
     let found =
         polling.await.unwrap_or_else(|_| Err(unavailable(NEXT, "the poll at another process of the hub failed")));

@@ -97,8 +97,11 @@ struct Held {
     until: Mutex<Instant>,
 }
 
+/// The last failure of opening a session of a name, and when that was.
+pub(super) type LastFailure = Option<(Instant, HubError)>;
+
 /// Requests that open sessions of a name enter one after the other.
-type Entrance = Arc<tokio::sync::Mutex<()>>;
+type Entrance = Arc<tokio::sync::Mutex<LastFailure>>;
 
 /// Open subscriptions, and the deliveries that clients have not settled. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -134,7 +137,7 @@ impl Sessions {
     }
 
     /// Waits for its turn to open a session of this name.
-    pub(super) async fn enter(&self, name: &SubscriptionName) -> OwnedMutexGuard<()> {
+    pub(super) async fn enter(&self, name: &SubscriptionName) -> OwnedMutexGuard<LastFailure> {
         let entrance = {
             let mut entrances = lock(&self.entrances);
             entrances.retain(|_, entrance| Arc::strong_count(entrance) > 1);

@@ -2,8 +2,8 @@
 
 use super::*;
 use character_message_hub::{
-    CloudEvent, ErrorKind, Filter, HolderRecord, MemoryHub, Message, MessageHub as _, Settlement, Subscription,
-    async_trait,
+    CloudEvent, ErrorKind, Filter, HolderRecord, HubOperations, MemoryHub, Message, MessageHub as _, RejectedEvent,
+    Settlement, Subscription, SubscriptionState, async_trait,
 };
 use futures_util::future::join_all;
 use std::sync::atomic::AtomicU64;
@@ -27,6 +27,25 @@ struct Records {
 impl Records {
     fn holder(&self, name: &SubscriptionName) -> Option<ServiceName> {
         lock(&self.records).get(name)?.holder.clone()
+    }
+}
+
+#[async_trait]
+impl HubOperations for Records {
+    async fn subscriptions(&self) -> Result<Vec<SubscriptionState>> {
+        Ok(Vec::new())
+    }
+
+    async fn types(&self, _: &SubscriptionName) -> Result<Option<Filter>> {
+        Ok(None)
+    }
+
+    async fn rejected(&self, _: &SubscriptionName, _: usize) -> Result<Option<Vec<RejectedEvent>>> {
+        Ok(None)
+    }
+
+    async fn remove_subscription(&self, _: &SubscriptionName) -> Result<bool> {
+        Ok(false)
     }
 }
 
