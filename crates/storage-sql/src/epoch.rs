@@ -156,8 +156,13 @@ impl Renew {
                 parameters.push(value);
                 format!("${}", parameters.len())
             };
-            let ticks = parameter(Value::Text(place.ticks.to_string()));
-            let mut told = format!("pg_visible_in_snapshot(tick, CAST(CAST({ticks} AS text) AS pg_snapshot))");
+            // PostgreSQL has no snapshot that holds nothing, which is the place of a consumer that has never moved.
+            let mut told = if place.ticks.xmax == 0 {
+                "false".to_owned()
+            } else {
+                let ticks = parameter(Value::Text(place.ticks.to_string()));
+                format!("pg_visible_in_snapshot(tick, CAST(CAST({ticks} AS text) AS pg_snapshot))")
+            };
             for (tick, ordinal) in place.partly() {
                 let (tick, ordinal) =
                     (parameter(Value::Text(tick.to_string())), parameter(Value::Int((*ordinal).into())));

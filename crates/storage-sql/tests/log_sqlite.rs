@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 use support::{
-    character, create, event, purge_settled, rest,
+    character, create, event, purge_settled, rest, thinning,
     writers::{Told, race},
 };
 
@@ -127,6 +127,28 @@ async fn a_commit_and_a_batch_are_heard_by_their_own_process_without_a_poll() {
         assert_eq!(transactions(&heard.commits), [id], "in a batch: {batch}");
         after = heard.next;
     }
+}
+
+/// The next poll is later than these answers may be.
+#[tokio::test]
+async fn the_end_of_the_log_and_that_nothing_is_behind_it_are_answered_without_a_poll() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqlOptions { log_poll: 10 * WAIT, ..SqlOptions::default() };
+    let storage = SqlStorage::open(DatabaseLocation::file(folder.path().join("db")), options).await.unwrap();
+    let head = storage.head().await.unwrap();
+    assert_eq!(storage.head().await.unwrap(), head);
+    for wait in [Duration::ZERO, Duration::from_millis(100)] {
+        let batch = storage.follow(&head, 10, wait).await.unwrap();
+        assert!(batch.commits.is_empty(), "{wait:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn versions_that_are_removed_are_heard_by_their_own_process_without_a_poll() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqlOptions { log_poll: 10 * WAIT, ..SqlOptions::default() };
+    let storage = SqlStorage::open(DatabaseLocation::file(folder.path().join("db")), options).await.unwrap();
+    thinning::is_heard_without_a_poll(&storage, WAIT).await;
 }
 
 #[tokio::test]

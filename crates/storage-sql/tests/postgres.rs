@@ -55,6 +55,8 @@ behaviours!(open:
     takes_a_transaction_of_5000_rows,
     forgets_old_transactions,
     begins_no_epoch_for_a_place_that_a_client_made_up,
+    purges_any_number_of_entries,
+    loses_nothing_of_its_consumers_in_a_new_epoch,
 );
 
 behaviours!(open:
@@ -63,7 +65,35 @@ behaviours!(open:
     thinning::is_done_by_one_process_once_a_day,
     thinning::is_heard_by_followers,
     thinning::beside_writers_loses_nothing,
+    thinning::passes_over_no_character,
+    thinning::keeps_labelled_and_deleted_versions,
 );
+
+#[tokio::test]
+async fn thinning_begins_again_after_a_day() {
+    let server = PostgresServer::shared();
+    let url = server.fresh_schema_url();
+    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    let schema = url.rsplit("%3D").next().unwrap();
+    support::thinning::begins_again_after_a_day(&storage, async |microseconds| {
+        server.query(&format!("UPDATE {schema}.retention_jobs SET ended_at = ended_at - {microseconds}"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_from_before_the_log_are_forgotten_when_they_are_old() {
+    let server = PostgresServer::shared();
+    let url = server.fresh_schema_url();
+    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    let schema = url.rsplit("%3D").next().unwrap();
+    support::forgets_what_is_no_entry(&storage, async |hours| {
+        server.query(&format!(
+            "UPDATE {schema}.transactions SET epoch = 0, committed_at = committed_at - {hours} * 3600000000::bigint"
+        ));
+    })
+    .await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_instances_may_open_a_new_schema_at_once() {

@@ -51,6 +51,8 @@ behaviours!(open:
     takes_a_transaction_of_5000_rows,
     forgets_old_transactions,
     begins_no_epoch_for_a_place_that_a_client_made_up,
+    purges_any_number_of_entries,
+    loses_nothing_of_its_consumers_in_a_new_epoch,
 );
 
 behaviours!(open:
@@ -59,7 +61,33 @@ behaviours!(open:
     thinning::is_done_by_one_process_once_a_day,
     thinning::is_heard_by_followers,
     thinning::beside_writers_loses_nothing,
+    thinning::passes_over_no_character,
+    thinning::keeps_labelled_and_deleted_versions,
 );
+
+#[tokio::test]
+async fn thinning_begins_again_after_a_day() {
+    let (storage, folder) = open().await;
+    let other = rusqlite::Connection::open(folder.path().join("characters.db")).unwrap();
+    other.busy_timeout(Duration::from_secs(5)).unwrap();
+    support::thinning::begins_again_after_a_day(&storage, async |microseconds| {
+        other.execute(&format!("UPDATE retention_jobs SET ended_at = ended_at - {microseconds}"), []).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_from_before_the_log_are_forgotten_when_they_are_old() {
+    let (storage, folder) = open().await;
+    let other = rusqlite::Connection::open(folder.path().join("characters.db")).unwrap();
+    other.busy_timeout(Duration::from_secs(5)).unwrap();
+    support::forgets_what_is_no_entry(&storage, async |hours| {
+        let older = i64::from(hours) * 3_600_000_000;
+        let outdate = "UPDATE transactions SET tick = NULL, committed_at = committed_at - ?1";
+        other.execute(outdate, [older]).unwrap();
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn what_was_committed_is_there_when_the_file_is_opened_again() {
@@ -95,6 +123,14 @@ async fn four_instances_may_open_a_new_file_at_once() {
     for storage in opened {
         storage.await.unwrap().unwrap().probe().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_file_with_a_table_of_another_program_receives_those_of_the_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("characters.db");
+    rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE others (x)").unwrap();
+    SqlStorage::sqlite(&path).await.unwrap().commit(create(&character("New"))).await.unwrap();
 }
 
 #[tokio::test]

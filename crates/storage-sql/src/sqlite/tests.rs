@@ -226,11 +226,14 @@ async fn occupied(sqlite: &Arc<Sqlite>) -> threads_mpsc::Sender<()> {
     release
 }
 
-/// Waits until one more order is in the queue than before.
-async fn queued_behind(sqlite: &Sqlite, before: usize) {
+/// Begins a change, and returns once it waits for the writer, which is occupied.
+async fn queued<W: Work>(sqlite: &Arc<Sqlite>, change: W) -> tokio::task::JoinHandle<Result<W::Output>> {
+    let (before, writer) = (sqlite.status().waiting, Arc::clone(sqlite));
+    let running = tokio::spawn(async move { writer.write("write", change).await });
     while sqlite.status().waiting == before {
         tokio::task::yield_now().await;
     }
+    running
 }
 
 /// Begins these changes in this order, all of them while the writer is occupied, and returns the outcome of each.
@@ -238,9 +241,7 @@ async fn together(sqlite: &Arc<Sqlite>, changes: &[&[&str]]) -> Vec<Result<usize
     let release = occupied(sqlite).await;
     let mut running = Vec::new();
     for change in changes {
-        let before = sqlite.status().waiting;
-        running.push(writing(sqlite)(Script::new(change)));
-        queued_behind(sqlite, before).await;
+        running.push(queued(sqlite, Script::new(change)).await);
     }
     drop(release);
     let mut outcomes = Vec::new();
@@ -251,15 +252,9 @@ async fn together(sqlite: &Arc<Sqlite>, changes: &[&[&str]]) -> Vec<Result<usize
 }
 
 /// The outcome of a change behind which one panics, both begun while the writer is occupied.
-async fn before_a_panic<W: Work + 'static>(sqlite: &Arc<Sqlite>, change: W) -> Result<W::Output> {
+async fn before_a_panic<W: Work>(sqlite: &Arc<Sqlite>, change: W) -> Result<W::Output> {
     let release = occupied(sqlite).await;
-    let before = sqlite.status().waiting;
-    let writer = Arc::clone(sqlite);
-    let first = tokio::spawn(async move { writer.write("first", change).await });
-    queued_behind(sqlite, before).await;
-    let writer = Arc::clone(sqlite);
-    let second = tokio::spawn(async move { writer.write("panic", Panics).await });
-    queued_behind(sqlite, before + 1).await;
+    let (first, second) = (queued(sqlite, change).await, queued(sqlite, Panics).await);
     drop(release);
     assert!(second.await.unwrap().is_err());
     first.await.unwrap()
@@ -341,6 +336,18 @@ async fn a_change_before_one_that_panics_is_made_by_itself() {
     assert_eq!(rows(&sqlite).await, 1);
 }
 
+#[tokio::test]
+async fn a_change_behind_one_that_panics_is_made() {
+    let (_folder, sqlite) = database(FOUND).await;
+    let release = occupied(&sqlite).await;
+    let panics = queued(&sqlite, Panics).await;
+    let behind = queued(&sqlite, Script::new(&["INSERT INTO rows VALUES (1)"])).await;
+    drop(release);
+    assert!(panics.await.unwrap().is_err());
+    behind.await.unwrap().unwrap();
+    assert_eq!(rows(&sqlite).await, 1);
+}
+
 /// What it did before was rolled back with the change behind it.
 #[tokio::test]
 async fn a_change_that_panics_when_it_is_run_again_has_not_succeeded() {
@@ -349,18 +356,64 @@ async fn a_change_that_panics_when_it_is_run_again_has_not_succeeded() {
     assert_eq!(rows(&sqlite).await, usize::from(outcome.is_ok()), "{outcome:?}");
 }
 
+/// Makes the tables for [`ORPHAN`].
+async fn owners(sqlite: &Sqlite) {
+    write(sqlite, "CREATE TABLE owners (id PRIMARY KEY)").await;
+    write(sqlite, "CREATE TABLE owned (owner REFERENCES owners DEFERRABLE INITIALLY DEFERRED)").await;
+}
+
+/// A row that the commit refuses.
+const ORPHAN: &[&str] = &["INSERT INTO owned VALUES (7)"];
+
 #[tokio::test]
 async fn each_caller_of_a_commit_that_fails_is_told() {
     let (_folder, sqlite) = database(FOUND).await;
-    write(&sqlite, "CREATE TABLE owners (id PRIMARY KEY)").await;
-    write(&sqlite, "CREATE TABLE owned (owner REFERENCES owners DEFERRABLE INITIALLY DEFERRED)").await;
+    owners(&sqlite).await;
     let good: &[&str] = &["INSERT INTO rows VALUES (1)"];
-    // Judged at the commit.
-    let orphan: &[&str] = &["INSERT INTO owned VALUES (7)"];
-    let outcomes = together(&sqlite, &[good, orphan, good]).await;
+    let outcomes = together(&sqlite, &[good, ORPHAN, good]).await;
     let refused = outcomes[1].as_ref().unwrap_err();
     assert!(!refused.certainly_not_applied() && std::error::Error::source(refused).is_some(), "{outcomes:?}");
     assert_eq!(rows(&sqlite).await, outcomes.iter().filter(|outcome| outcome.is_ok()).count());
+}
+
+/// The panic makes each change before it a transaction of its own.
+#[tokio::test]
+async fn a_commit_that_fails_leaves_nothing_to_the_change_behind_it() {
+    let (_folder, sqlite) = database(FOUND).await;
+    owners(&sqlite).await;
+    let release = occupied(&sqlite).await;
+    let refused = queued(&sqlite, Script::new(ORPHAN)).await;
+    let good = queued(&sqlite, Script::new(&["INSERT INTO rows VALUES (1)"])).await;
+    let panics = queued(&sqlite, Panics).await;
+    drop(release);
+    assert!(refused.await.unwrap().is_err() && panics.await.unwrap().is_err());
+    good.await.unwrap().unwrap();
+    assert_eq!(rows(&sqlite).await, 1);
+}
+
+/// No file of SQLite may grow beyond this number of pages, or beyond its size, which is to it as a disk that is full.
+async fn limit_pages(sqlite: &Sqlite, pages: u32) {
+    let job = move |connection: &mut Connection| {
+        let limited = connection.execute_batch(&format!("PRAGMA max_page_count = {pages}"));
+        limited.map_err(|error| fault(error).into_error("limit", Applied::No))
+    };
+    sqlite.run_on(&sqlite.writer, "limit", job).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_fails_the_check_until_a_write_succeeds() {
+    let is_full =
+        |error: &StorageError| error.is_outage() && error.detail() == Some("the disk of the database is full");
+    let (_folder, sqlite) = database(FOUND).await;
+    limit_pages(&sqlite, 1).await;
+    let large: &[&str] = &["INSERT INTO rows VALUES (zeroblob(100000))"];
+    let error = sqlite.write("write", Script::new(large)).await.unwrap_err();
+    assert!(is_full(&error) && error.certainly_not_applied(), "{error:?}");
+    let error = sqlite.check_writes("check").await.unwrap_err();
+    assert!(is_full(&error), "{error:?}");
+    limit_pages(&sqlite, 1_000_000).await;
+    sqlite.write("write", Script::new(large)).await.unwrap();
+    sqlite.check_writes("check").await.unwrap();
 }
 
 #[tokio::test]

@@ -147,14 +147,17 @@ impl Pass<'_> {
 #[cfg(all(test, feature = "sqlite"))]
 mod tests {
     use super::*;
-    use character_domain::{Character, CharacterVersion, Timestamp, UserId, now};
-    use character_storage_port::{Change, Commit, Expect, Transaction};
+    use crate::{
+        fault::Fault,
+        session::{Session, Statement, Work},
+    };
+    use character_domain::{
+        Character, CharacterId, CharacterVersion, CharacterVersionId, Revision, Timestamp, UserId, now,
+    };
+    use character_storage_port::{Change, Commit, Deleted, Expect, Store, Transaction};
 
-    /// A process may end between a part and the next note.
-    #[tokio::test]
-    async fn a_part_is_counted_in_the_transaction_that_removes_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let storage = SqlStorage::sqlite(folder.path().join("db")).await.unwrap();
+    /// A character with four versions of one day, of which two may go when one is kept.
+    async fn hero(storage: &SqlStorage) -> Uuid {
         let mut hero = Character::new(UserId::new(), "Torormir", now());
         // Seconds of one day.
         let at = |second: i64| Timestamp::from_second(1_000_000_000 + second).unwrap();
@@ -168,13 +171,115 @@ mod tests {
             let replaced = Change::Replace { entity: hero.clone(), expect: Expect::Revision(before.meta.revision) };
             storage.commit(Transaction::new().with(replaced).with(Change::Create(version))).await.unwrap();
         }
-        let (character, newest) = (hero.id.0, NonZeroU32::MIN);
-        storage.write(THIN, Begin { newest, holder: Uuid::now_v7() }).await.unwrap();
-        let select = SelectVersions { character, newest, kept: HashSet::new() };
+        hero.id.0
+    }
+
+    /// A new storage of each engine that this build has.
+    async fn engines() -> (Vec<SqlStorage>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut engines = vec![SqlStorage::sqlite(folder.path().join("db")).await.unwrap()];
+        if cfg!(feature = "postgres") {
+            let url = character_tests::PostgresServer::shared().fresh_schema_url();
+            engines.push(SqlStorage::connect(&url, crate::SqlOptions::default()).await.unwrap());
+        }
+        (engines, folder)
+    }
+
+    /// A process may end between a part and the next note.
+    #[tokio::test]
+    async fn a_part_is_counted_in_the_transaction_that_removes_it() {
+        let (engines, _folder) = engines().await;
+        for storage in engines {
+            let (character, newest) = (hero(&storage).await, NonZeroU32::MIN);
+            storage.write(THIN, Begin { newest, holder: Uuid::now_v7() }).await.unwrap();
+            let remove = first_part(&storage, character).await;
+            assert_eq!(storage.write(THIN, remove).await.unwrap(), PartOutcome::Removed);
+            assert_eq!(storage.thinning_status().await.unwrap().removed, 2);
+        }
+    }
+
+    /// What may be removed of a character.
+    async fn first_part(storage: &SqlStorage, character: Uuid) -> RemovePart {
+        let select = SelectVersions { character, newest: NonZeroU32::MIN, kept: HashSet::new() };
         let selection = storage.read(THIN, select).await.unwrap();
         let part = selection.parts.into_iter().next().expect("two versions may be removed");
-        let remove = RemovePart { character, revision: selection.revision, part };
-        assert_eq!(storage.write(THIN, remove).await.unwrap(), PartOutcome::Removed);
-        assert_eq!(storage.thinning_status().await.unwrap().removed, 2);
+        RemovePart { character, revision: selection.revision, part }
+    }
+
+    #[tokio::test]
+    async fn a_part_is_removed_unless_its_character_was_changed_since() {
+        let (engines, _folder) = engines().await;
+        for storage in engines {
+            for own in [true, false] {
+                let (one, other) = (hero(&storage).await, hero(&storage).await);
+                let remove = first_part(&storage, one).await;
+                let id = CharacterId(if own { one } else { other });
+                let change = Change::<Character>::Delete { id, expect: Expect::Any, at: now() };
+                storage.commit(Transaction::new().with(change)).await.unwrap();
+                let outcome = storage.write(THIN, remove).await.unwrap();
+                assert_eq!(outcome, if own { PartOutcome::Outdated } else { PartOutcome::Removed });
+            }
+        }
+    }
+
+    /// Runs a statement.
+    struct Script(&'static str);
+
+    impl Work for Script {
+        type Output = ();
+
+        async fn run<S: Session>(&self, session: &mut S) -> Result<(), Fault> {
+            session.query(Statement::new(self.0, vec![])).await.map(drop)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_part_whose_predecessor_has_gone_is_not_removed() {
+        let (engines, _folder) = engines().await;
+        for storage in engines {
+            let (character, _other) = (hero(&storage).await, hero(&storage).await);
+            let remove = first_part(&storage, character).await;
+            let first = CharacterVersionId::of(CharacterId(character), Revision(1));
+            let delete = Script("DELETE FROM character_versions WHERE parent_id IS NULL");
+            storage.write(THIN, delete).await.unwrap();
+            assert_eq!(Store::<CharacterVersion>::find(&storage, first, Deleted::Include).await.unwrap().value, None);
+            assert_eq!(storage.write(THIN, remove).await.unwrap(), PartOutcome::Outdated);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_job_whose_process_has_gone_continues_where_it_stopped_when_the_lease_is_over() {
+        let (engines, _folder) = engines().await;
+        for storage in engines {
+            let mut heroes = [hero(&storage).await, hero(&storage).await];
+            heroes.sort();
+            let (newest, gone) = (NonZeroU32::MIN, Uuid::now_v7());
+            storage.write(THIN, Begin { newest, holder: gone }).await.unwrap();
+            let done = || Note { holder: gone, progress: Progress::Done(heroes[0]) };
+            assert!(storage.write(THIN, done()).await.unwrap());
+            assert_eq!(storage.thin_versions(newest).await.unwrap(), Thinned::Held);
+            assert!(storage.thinning_status().await.unwrap().is_active);
+            let end = Script("UPDATE retention_jobs SET leased_until = leased_until - 10000000");
+            storage.write(THIN, end).await.unwrap();
+            assert_eq!(storage.thin_versions(newest).await.unwrap(), Thinned::Complete { removed: 2 });
+            let another = Uuid::now_v7();
+            storage.write(THIN, Begin { newest: NonZeroU32::MAX, holder: another }).await.unwrap();
+            for progress in [Progress::Done(heroes[0]), Progress::GivenUp, Progress::Complete] {
+                assert!(!storage.write(THIN, Note { holder: gone, progress }).await.unwrap(), "{progress:?}");
+            }
+            assert!(storage.thinning_status().await.unwrap().is_active, "the other process has the job");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_job_that_was_given_up_is_free_at_once() {
+        let (engines, _folder) = engines().await;
+        for storage in engines {
+            let (newest, holder) = (NonZeroU32::MIN, Uuid::now_v7());
+            storage.write(THIN, Begin { newest, holder }).await.unwrap();
+            assert_eq!(storage.thin_versions(newest).await.unwrap(), Thinned::Held);
+            assert!(storage.write(THIN, Note { holder, progress: Progress::GivenUp }).await.unwrap());
+            assert_eq!(storage.thin_versions(newest).await.unwrap(), Thinned::Complete { removed: 0 });
+        }
     }
 }

@@ -321,7 +321,6 @@ pub(crate) async fn purge_settled(storage: &SqlStorage, bound: Duration) -> u64 
     tokio::time::timeout(Duration::from_secs(30), purging).await.unwrap()
 }
 
-/// Ids of transactions are forgotten when they are old, and only then.
 /// Places of the log that name what is not there, or is still to come.
 pub(crate) async fn begins_no_epoch_for_a_place_that_a_client_made_up(storage: &SqlStorage) {
     storage.commit(create(&character("Torormir"))).await.unwrap();
@@ -346,6 +345,7 @@ pub(crate) async fn begins_no_epoch_for_a_place_that_a_client_made_up(storage: &
     assert!(batch.commits.len() <= 1, "a true place is followed: {batch:?}");
 }
 
+/// Ids of transactions are forgotten when they are old, and only then.
 pub(crate) async fn forgets_old_transactions(storage: &SqlStorage) {
     let (first, hour, week) = (create(&character("Old")), Duration::from_secs(3_600), Duration::from_secs(604_800));
     storage.commit(first.clone()).await.unwrap();
@@ -353,6 +353,64 @@ pub(crate) async fn forgets_old_transactions(storage: &SqlStorage) {
     storage.commit(first.clone()).await.unwrap();
     assert_eq!(purge_settled(storage, week).await, 1);
     assert_eq!(storage.commit(first).await.unwrap_err().kind(), &ErrorKind::AlreadyExists);
+}
+
+/// More entries than one step of a purge removes.
+const MANY: usize = 1_500;
+
+/// Commits them without a change of a row.
+async fn many_entries(storage: &SqlStorage) {
+    for _ in 0..2 {
+        let half = (0..MANY / 2).map(|_| Transaction::new()).collect();
+        storage.commit_each(half).await.into_iter().for_each(|outcome| drop(outcome.unwrap()));
+    }
+}
+
+/// A purge removes what is too old in steps, to its end.
+pub(crate) async fn purges_any_number_of_entries(storage: &SqlStorage) {
+    many_entries(storage).await;
+    assert_eq!(storage.purge(Duration::ZERO, Duration::ZERO).await.unwrap(), MANY as u64);
+}
+
+/// Rows that are no entries remember transactions until they are old. `outdate` makes such rows of all, older by this number of
+/// hours.
+pub(crate) async fn forgets_what_is_no_entry(storage: &SqlStorage, outdate: impl AsyncFn(u32)) {
+    let (hour, week) = (Duration::from_secs(3_600), Duration::from_secs(604_800));
+    many_entries(storage).await;
+    outdate(2).await;
+    let young = create(&character("Young"));
+    storage.commit(young.clone()).await.unwrap();
+    outdate(0).await;
+    assert_eq!(storage.purge(hour, week).await.unwrap(), MANY as u64);
+    storage.commit(young).await.expect("it is remembered");
+}
+
+/// Consumers that have come to different places, one of them to none, miss nothing. What one has not passed may be returned to
+/// both again.
+pub(crate) async fn loses_nothing_of_its_consumers_in_a_new_epoch(storage: &SqlStorage) {
+    let long = Duration::from_secs(60);
+    let (ahead, behind): (ConsumerName, ConsumerName) = ("ahead".parse().unwrap(), "behind".parse().unwrap());
+    let mut committed = Vec::new();
+    for number in 0..2 {
+        let entity = character("Committed");
+        committed.push(storage.commit(create(&entity).with_event(event(entity.id, number))).await.unwrap().id);
+    }
+    let leased = storage.lease(&behind, HolderId::new(), long).await.unwrap().unwrap();
+    storage.release(&leased.token).await.unwrap();
+    let leased = storage.lease(&ahead, HolderId::new(), long).await.unwrap().unwrap();
+    let batch = storage.follow(&leased.cursor, 1, Duration::ZERO).await.unwrap();
+    storage.advance(&leased.token, &batch.next).await.unwrap();
+    let epoch = storage.new_epoch().await.unwrap();
+    assert_eq!(storage.follow(&batch.next, 1, Duration::ZERO).await.unwrap_err().kind(), &ErrorKind::Gone);
+    assert_eq!(storage.advance(&leased.token, &batch.next).await.unwrap_err().kind(), &ErrorKind::Gone);
+    storage.release(&leased.token).await.unwrap();
+    for (consumer, untold) in [(ahead, &committed[1..]), (behind, &committed[..])] {
+        let leased = storage.lease(&consumer, HolderId::new(), long).await.unwrap().unwrap();
+        assert_eq!(leased.cursor.epoch(), epoch);
+        let told = rest(storage, &leased.cursor).await;
+        let told: Vec<_> = told.iter().map(|commit| commit.transaction).collect();
+        assert!(told.ends_with(untold), "{consumer} has not passed {untold:?}: {told:?}");
+    }
 }
 
 /// Defines one test for each behaviour above; `$open` answers a storage that is empty, and what keeps it alive.

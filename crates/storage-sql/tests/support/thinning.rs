@@ -6,11 +6,15 @@ use character_domain::{
     Character, CharacterVersion, CharacterVersionId, RelatedChange, Revision, Timestamp, now, version::changes,
 };
 use character_storage_port::{
-    Change, CharacterVersionQuery, Commit, Deleted, EntityKind, Expect, Limit, PageRequest, Scope, Store, Transaction,
+    Change, CharacterVersionQuery, Commit, Deleted, EntityKind, Expect, Limit, Log, PageRequest, Scope, Store,
+    Transaction,
 };
 use character_storage_sql::{SqlStorage, Thinned};
 use serde_json::json;
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 use uuid::Uuid;
 
 const HOUR: u64 = 3_600;
@@ -58,7 +62,11 @@ async fn change(
 }
 
 async fn versions(storage: &SqlStorage, hero: &Character) -> Vec<CharacterVersion> {
-    let query = CharacterVersionQuery { character_id: Some(hero.id), ..CharacterVersionQuery::default() };
+    let query = CharacterVersionQuery {
+        character_id: Some(hero.id),
+        include_deleted: true,
+        ..CharacterVersionQuery::default()
+    };
     let request = PageRequest::first(Limit::MAX);
     let page = Store::<CharacterVersion>::list(storage, &query, request).await.unwrap().value;
     assert!(page.next.is_none() && page.unreadable.is_empty());
@@ -128,6 +136,8 @@ pub(crate) async fn keeps_what_the_api_needs(storage: &SqlStorage) {
         let before = all.iter().find(|before| before.id == version.id).unwrap();
         assert_eq!((&version.state, &version.label, &version.reason), (&before.state, &before.label, &before.reason));
         assert_eq!(version.meta.created_at, before.meta.created_at);
+        let is_joined = version.meta.revision > before.meta.revision;
+        assert_eq!(version.meta.updated_at > before.meta.updated_at, is_joined, "a change of a row has a time");
     }
     assert_eq!(kept[1].related, [item.clone(), impact.clone()], "a row that changed twice is named once");
     assert_eq!(kept[2].related, [impact]);
@@ -137,6 +147,23 @@ pub(crate) async fn keeps_what_the_api_needs(storage: &SqlStorage) {
     assert_eq!(removed, None);
     let status = storage.thinning_status().await.unwrap();
     assert_eq!((status.removed, status.is_active, status.last_pass.is_some()), (5, false, true));
+}
+
+/// Also those that no other rule keeps.
+pub(crate) async fn keeps_labelled_and_deleted_versions(storage: &SqlStorage) {
+    let mut hero = hero(storage).await;
+    for number in 2..8 {
+        let label = (number == 3).then(|| "Mine".to_owned());
+        let version = change(storage, &mut hero, number, |version| CharacterVersion { label, ..version }).await;
+        if number == 5 {
+            let delete = Change::<CharacterVersion>::Delete { id: version.id, expect: Expect::Any, at: now() };
+            storage.commit(Transaction::new().with(delete)).await.unwrap();
+        }
+    }
+    assert_eq!(storage.thin_versions(newest(1)).await.unwrap(), Thinned::Complete { removed: 3 });
+    let kept = versions(storage, &hero).await;
+    assert_eq!(numbers(&kept), [1, 3, 5, 7]);
+    assert_whole(&kept);
 }
 
 /// A label that is set while the job runs is judged with it.
@@ -218,6 +245,20 @@ pub(crate) async fn is_heard_by_followers(storage: &SqlStorage) {
     }
 }
 
+/// The process that thins polls its log later than this test waits.
+pub(crate) async fn is_heard_without_a_poll(storage: &SqlStorage, wait: Duration) {
+    let mut hero = hero(storage).await;
+    for number in 1..4 {
+        change(storage, &mut hero, number, |version| version).await;
+    }
+    let head = storage.head().await.unwrap();
+    assert!(storage.follow(&head, 10, Duration::ZERO).await.unwrap().commits.is_empty());
+    let began = Instant::now();
+    let (heard, thinned) = tokio::join!(storage.follow(&head, 10, wait), storage.thin_versions(newest(1)));
+    assert!(began.elapsed() < wait / 2, "it was found when the wait was over");
+    assert_eq!((heard.unwrap().commits.len(), thinned.unwrap()), (1, Thinned::Complete { removed: 2 }));
+}
+
 /// Versions that are recorded meanwhile are all there, and the chain stays whole.
 pub(crate) async fn beside_writers_loses_nothing(storage: &SqlStorage) {
     let mut hero = hero(storage).await;
@@ -246,4 +287,31 @@ pub(crate) async fn beside_writers_loses_nothing(storage: &SqlStorage) {
     let history = versions(storage, &hero).await;
     assert_eq!(numbers(&history), [1, 116, 117, 118, 119, 120]);
     assert_whole(&history);
+}
+
+/// The characters are counted in parts of fifty.
+pub(crate) async fn passes_over_no_character(storage: &SqlStorage) {
+    const HEROES: u64 = 60;
+    for _ in 0..HEROES {
+        let mut hero = hero(storage).await;
+        change(storage, &mut hero, 1, |version| version).await;
+        change(storage, &mut hero, 2, |version| version).await;
+    }
+    assert_eq!(storage.thin_versions(newest(1)).await.unwrap(), Thinned::Complete { removed: HEROES });
+}
+
+/// A pass that is complete is not the last one.
+pub(crate) async fn begins_again_after_a_day(storage: &SqlStorage, passes: impl AsyncFn(u64)) {
+    const MICROSECONDS: u64 = 1_000_000;
+    let mut hero = hero(storage).await;
+    assert_eq!(storage.thin_versions(newest(1)).await.unwrap(), Thinned::Complete { removed: 0 });
+    for number in 1..4 {
+        change(storage, &mut hero, number, |version| version).await;
+    }
+    for hours in [0, 23] {
+        passes(hours * HOUR * MICROSECONDS).await;
+        assert_eq!(storage.thin_versions(newest(1)).await.unwrap(), Thinned::Rested);
+    }
+    passes(HOUR * MICROSECONDS).await;
+    assert_eq!(storage.thin_versions(newest(1)).await.unwrap(), Thinned::Complete { removed: 2 });
 }
