@@ -206,7 +206,7 @@ impl SqlStorage {
         self.slow.count()
     }
 
-    async fn read<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
+    pub(crate) async fn read<W: Work>(&self, operation: &'static str, work: W) -> Result<W::Output> {
         self.slow.watch(operation, self.engine.read(operation, work)).await
     }
 

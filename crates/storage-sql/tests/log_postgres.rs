@@ -9,7 +9,7 @@ use character_storage_port::{
     Change, Commit, ConsumerName, Consumers, ErrorKind, Expect, Fingerprint, HolderId, Log, LogCursor, Transaction,
     TransactionId,
 };
-use character_storage_sql::{SqlOptions, SqlStorage, Wakeup};
+use character_storage_sql::{SqlOptions, SqlStorage, Thinned, Wakeup};
 use character_storage_testkit::sample::transactions;
 use character_tests::{PostgresServer, required_program};
 use serde_json::json;
@@ -266,20 +266,28 @@ async fn an_older_dump_restored_in_place_begins_a_new_epoch_within_a_poll() {
     assert_ne!(kept, lost);
 }
 
+/// It was removed, another one has its tick, or it has another tick.
 #[tokio::test]
 async fn a_cursor_that_names_a_commit_which_is_not_there_begins_a_new_epoch() {
     let server = PostgresServer::shared();
-    let url = server.fresh_schema_url();
-    let storage = open(&url).await;
-    commit(&storage).await;
-    let lost = commit(&storage).await;
-    let cursor = storage.head().await.unwrap();
-    storage.close().await.unwrap();
-    server.query(&format!("DELETE FROM {}.transactions WHERE id = '{lost}'", schema(&url)));
-    let storage = open(&url).await;
-    assert_eq!(storage.head().await.unwrap().epoch(), cursor.epoch(), "nobody has noticed");
-    assert_eq!(storage.follow(&cursor, 10, WAIT).await.unwrap_err().kind(), &ErrorKind::Gone);
-    assert_ne!(storage.head().await.unwrap().epoch(), cursor.epoch());
+    for damage in [
+        "DELETE FROM transactions WHERE id = 'LOST'",
+        "UPDATE transactions SET id = gen_random_uuid() WHERE id = 'LOST'",
+        "UPDATE transactions SET tick = (SELECT min(tick) FROM transactions), ordinal = 1 WHERE id = 'LOST'",
+    ] {
+        let url = server.fresh_schema_url();
+        let storage = open(&url).await;
+        commit(&storage).await;
+        let lost = commit(&storage).await;
+        let cursor = storage.head().await.unwrap();
+        storage.close().await.unwrap();
+        let damaged = damage.replace("LOST", &lost.to_string());
+        server.query(&format!("SET search_path = {}; {damaged}", schema(&url)));
+        let storage = open(&url).await;
+        assert_eq!(storage.head().await.unwrap().epoch(), cursor.epoch(), "nobody has noticed");
+        assert_eq!(storage.follow(&cursor, 10, WAIT).await.unwrap_err().kind(), &ErrorKind::Gone, "{damage}");
+        assert_ne!(storage.head().await.unwrap().epoch(), cursor.epoch());
+    }
 }
 
 #[tokio::test]
@@ -458,6 +466,63 @@ async fn a_database_of_the_release_before_the_log_keeps_its_transactions_and_eve
     assert_eq!((transactions(&batch.commits), &batch.commits[0].rows), (vec![late], &None));
     let rows: i64 = client.query_one("SELECT count(*) FROM outbox", &[]).await.unwrap().get(0);
     assert_eq!(rows, 0);
+}
+
+/// Runs statements in a transaction of another process, begins `operation`, and commits once that waits for the transaction.
+async fn behind<T>(url: &str, statements: &str, operation: impl Future<Output = T> + Send) -> T {
+    let connect = async || {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    };
+    let (other, observer) = (connect().await, connect().await);
+    other.batch_execute(&format!("BEGIN; {statements}")).await.unwrap();
+    let own: i32 = other.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+    let blocked = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))";
+    let commits = async {
+        while observer.query_one(blocked, &[&own]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        other.batch_execute("COMMIT").await.unwrap();
+    };
+    let both = async { tokio::join!(operation, commits).0 };
+    tokio::time::timeout(WAIT, both).await.expect("it waits for the other transaction")
+}
+
+#[tokio::test]
+async fn what_another_process_has_changed_meanwhile_is_read_before_it_is_judged() {
+    let server = PostgresServer::shared();
+    let url = server.fresh_schema_url();
+    let storage = open(&url).await;
+    commit(&storage).await;
+    let taken = "UPDATE consumers SET lease = gen_random_uuid(), holder = gen_random_uuid(), leased_until = 4e15";
+    // A lease.
+    let leased = storage.lease(&hub(), HolderId::new(), WAIT).await.unwrap().unwrap();
+    storage.release(&leased.token).await.unwrap();
+    let name = hub();
+    let lease = storage.lease(&name, HolderId::new(), WAIT);
+    assert_eq!(behind(&url, taken, lease).await.unwrap(), None);
+    server.query(&format!("UPDATE {}.consumers SET leased_until = 0", schema(&url)));
+    // An event that is parked.
+    let leased = storage.lease(&hub(), HolderId::new(), WAIT).await.unwrap().unwrap();
+    let event = event(CharacterId::new(), 0);
+    let error = behind(&url, taken, storage.park(&leased.token, &event, "late")).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::LeaseLost);
+    // The job that thins versions.
+    let newest = std::num::NonZeroU32::MIN;
+    storage.thin_versions(newest).await.unwrap();
+    let held = "UPDATE retention_jobs SET holder = gen_random_uuid(), leased_until = 4e15";
+    assert_eq!(behind(&url, held, storage.thin_versions(newest)).await.unwrap(), Thinned::Held);
+    // A purge.
+    let purged = "UPDATE storage_log SET purged_tick = 4000000000; DELETE FROM transactions";
+    let purge = storage.purge(Duration::ZERO, Duration::ZERO);
+    assert_eq!(behind(&url, purged, purge).await.unwrap(), 0);
+    let schema = schema(&url);
+    assert_eq!(server.query(&format!("SELECT purged_tick FROM {schema}.storage_log")), "4000000000");
+    // A new epoch.
+    let epoch = "UPDATE storage_log SET epoch = '00000000-0000-4000-8000-000000000000'";
+    let begun = behind(&url, epoch, storage.new_epoch()).await.unwrap();
+    assert_eq!(begun.to_string(), "00000000-0000-4000-8000-000000000000");
 }
 
 /// A commit of several transactions together has one tick for all, and is delivered in any portions.

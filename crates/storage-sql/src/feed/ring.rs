@@ -158,3 +158,6 @@ pub(super) fn batch(
     let (settled, ceiling) = (next.settled(), next.ceiling());
     LogBatch { commits, next: LogCursor::new(epoch, next), settled, ceiling, more }
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests;

@@ -409,10 +409,13 @@ async fn a_disk_that_is_full_fails_the_check_until_a_write_succeeds() {
     let large: &[&str] = &["INSERT INTO rows VALUES (zeroblob(100000))"];
     let error = sqlite.write("write", Script::new(large)).await.unwrap_err();
     assert!(is_full(&error) && error.certainly_not_applied(), "{error:?}");
+    // The writer notes how a change went before it takes the next order, and answers the caller earlier.
+    limit_pages(&sqlite, 1).await;
     let error = sqlite.check_writes("check").await.unwrap_err();
     assert!(is_full(&error), "{error:?}");
     limit_pages(&sqlite, 1_000_000).await;
     sqlite.write("write", Script::new(large)).await.unwrap();
+    limit_pages(&sqlite, 1_000_000).await;
     sqlite.check_writes("check").await.unwrap();
 }
 

@@ -222,6 +222,27 @@ mod tests {
         }
     }
 
+    /// A client of the port that knows nothing of characters changes the row alone.
+    #[tokio::test]
+    async fn a_part_with_a_version_that_was_labelled_or_deleted_since_is_not_removed() {
+        let (engines, _folder) = engines().await;
+        for storage in engines {
+            for label in [true, false] {
+                let remove = first_part(&storage, hero(&storage).await).await;
+                let id = CharacterVersionId(remove.part.removed[0]);
+                let change = if label {
+                    let found = Store::<CharacterVersion>::find(&storage, id, Deleted::Exclude).await.unwrap().value;
+                    let entity = CharacterVersion { label: Some("Mine".into()), ..found.unwrap() };
+                    Change::Replace { entity, expect: Expect::Any }
+                } else {
+                    Change::Delete { id, expect: Expect::Any, at: now() }
+                };
+                storage.commit(Transaction::new().with(change)).await.unwrap();
+                assert_eq!(storage.write(THIN, remove).await.unwrap(), PartOutcome::Outdated, "a label: {label}");
+            }
+        }
+    }
+
     /// Runs a statement.
     struct Script(&'static str);
 

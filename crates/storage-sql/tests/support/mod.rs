@@ -368,8 +368,14 @@ async fn many_entries(storage: &SqlStorage) {
 
 /// A purge removes what is too old in steps, to its end.
 pub(crate) async fn purges_any_number_of_entries(storage: &SqlStorage) {
+    assert_eq!(storage.log_status().await.unwrap().oldest, None);
     many_entries(storage).await;
+    let status = storage.log_status().await.unwrap();
+    assert_eq!(status.entries, MANY as u64);
+    let age = status.oldest.map(|oldest| now().as_microsecond() - oldest.as_microsecond());
+    assert!(age.is_some_and(|age| (-1_000_000..60_000_000).contains(&age)), "{status:?}");
     assert_eq!(storage.purge(Duration::ZERO, Duration::ZERO).await.unwrap(), MANY as u64);
+    assert_eq!(storage.log_status().await.unwrap().entries, 0);
 }
 
 /// Rows that are no entries remember transactions until they are old. `outdate` makes such rows of all, older by this number of
