@@ -5,6 +5,7 @@ use crate::{
     place::Ticks,
 };
 use character_storage_port::{Commit, FOLLOW, Transaction, TransactionId};
+use std::collections::BTreeSet;
 
 /// A new storage of each engine that this build has.
 async fn engines() -> (Vec<SqlStorage>, tempfile::TempDir) {
@@ -34,17 +35,56 @@ fn transactions(page: &LogPage) -> Vec<TransactionId> {
     page.entries.iter().map(|entry| entry.commit.transaction).collect()
 }
 
-/// Everything behind the place, `limit` at a time.
-fn walked(ring: &mut Ring, place: &Place, limit: usize) -> Vec<TransactionId> {
-    let (mut place, mut all) = (place.to_string(), Vec::new());
-    loop {
-        let batch = ring.batch(&place, limit).expect("the ring knows its own cursors");
-        assert!(batch.commits.len() == limit || !batch.more, "{} of {limit}", batch.commits.len());
-        all.extend(batch.commits.iter().map(|commit| commit.transaction));
-        if !batch.more {
-            return all;
+/// A ring, and what was read into it.
+struct Filled {
+    storage: SqlStorage,
+    ring: Ring,
+    order: Vec<TransactionId>,
+    /// The cursors between the pages, each with the number of entries in front of it.
+    cursors: Vec<(Place, usize)>,
+}
+
+impl Filled {
+    async fn new(storage: SqlStorage) -> Self {
+        let ring = at_the_end(&storage).await;
+        let cursors = vec![(ring.newest.clone(), 0)];
+        Self { storage, ring, order: Vec::new(), cursors }
+    }
+
+    /// Reads what is new in pages of this size.
+    async fn fill(&mut self, limit: usize) {
+        loop {
+            let page = read(&self.storage, &self.ring.newest, limit).await;
+            let more = page.more;
+            self.order.extend(transactions(&page));
+            self.ring.extend(page, Instant::now());
+            assert_eq!(self.ring.is_behind, more);
+            self.cursors.push((self.ring.newest.clone(), self.order.len()));
+            if !more {
+                return;
+            }
         }
-        place = batch.next.place().to_owned();
+    }
+
+    /// From each cursor, in portions of each size, the ring returns what is behind it. At the cursor that it returns continues
+    /// also who reads the log.
+    async fn check(&mut self) {
+        let sorted = |ids: &[TransactionId]| ids.iter().copied().collect::<BTreeSet<_>>();
+        for (cursor, passed) in &self.cursors {
+            for limit in 1..=5 {
+                let (mut place, mut passed, mut more) = (cursor.clone(), *passed, true);
+                while more {
+                    let batch = self.ring.batch(&place.to_string(), limit).expect("the ring knows its own cursors");
+                    let found: Vec<_> = batch.commits.iter().map(|commit| commit.transaction).collect();
+                    let end = self.order.len().min(passed + limit);
+                    assert_eq!(found, self.order[passed..end], "{limit} behind {place}");
+                    (place, passed, more) = (batch.next.place().parse().unwrap(), end, batch.more);
+                    let rest = transactions(&read(&self.storage, &place, 100).await);
+                    assert_eq!(sorted(&rest), sorted(&self.order[passed..]), "behind {place}");
+                    assert_eq!(more, passed < self.order.len());
+                }
+            }
+        }
     }
 }
 
@@ -53,30 +93,48 @@ async fn what_is_behind_each_cursor_is_returned_in_portions_of_any_size() {
     let (engines, _folder) = engines().await;
     for storage in engines {
         commit(&storage, 1).await;
-        let mut ring = at_the_end(&storage).await;
-        let (start, mut known) = (ring.newest.clone(), vec![(ring.newest.clone(), 0)]);
+        let mut filled = Filled::new(storage).await;
         for number in [1, 3, 1, 4, 7] {
-            commit(&storage, number).await;
-            loop {
-                let page = read(&storage, &ring.newest, 3).await;
-                let (before, read, more) =
-                    (known.last().map_or(0, |(_, before)| *before), page.entries.len(), page.more);
-                ring.extend(page, Instant::now());
-                assert_eq!(ring.is_behind, more);
-                known.push((ring.newest.clone(), before + read));
-                if !more {
-                    break;
-                }
-            }
+            commit(&filled.storage, number).await;
+            filled.fill(3).await;
         }
-        let all = transactions(&read(&storage, &start, 100).await);
-        assert_eq!(all.len(), 16);
-        for (cursor, passed) in &known {
-            for limit in 1..=5 {
-                assert_eq!(walked(&mut ring, cursor, limit), all[*passed..], "{limit} at a time behind {passed}");
-            }
-        }
+        assert_eq!(filled.order.len(), 16);
+        filled.check().await;
     }
+}
+
+/// Transactions of PostgreSQL that end later than others with higher numbers.
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn what_was_open_is_returned_once_behind_each_cursor() {
+    let url = character_tests::PostgresServer::shared().fresh_schema_url();
+    let open = async || {
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let entry = "INSERT INTO transactions (id, fingerprint, committed_at, news, ordinal, epoch) \
+                     SELECT gen_random_uuid(), '', 0, '[]', n, number FROM storage_log, generate_series(0, 2) AS n";
+        client.batch_execute(&format!("BEGIN; {entry}")).await.unwrap();
+        client
+    };
+    let mut filled = Filled::new(SqlStorage::connect(&url, crate::SqlOptions::default()).await.unwrap()).await;
+    let first = open().await;
+    commit(&filled.storage, 2).await;
+    filled.fill(1).await;
+    let second = open().await;
+    commit(&filled.storage, 3).await;
+    filled.fill(2).await;
+    let third = open().await;
+    second.batch_execute("COMMIT").await.unwrap();
+    commit(&filled.storage, 1).await;
+    filled.fill(2).await;
+    first.batch_execute("COMMIT").await.unwrap();
+    filled.fill(2).await;
+    filled.check().await;
+    third.batch_execute("COMMIT").await.unwrap();
+    commit(&filled.storage, 2).await;
+    filled.fill(4).await;
+    assert_eq!(filled.order.len(), 17);
+    filled.check().await;
 }
 
 #[tokio::test]
@@ -113,10 +171,14 @@ async fn the_oldest_entries_are_forgotten_with_their_cursors_when_there_are_too_
         for _ in 0..steps {
             cursors.push(step(&engines[0], &mut ring, number, bytes).await);
         }
+        assert_eq!(
+            (ring.cursors.len(), ring.positions.len()),
+            (kept + 1, kept + 1),
+            "what is behind none is forgotten"
+        );
         let known: Vec<bool> = cursors.iter().map(|cursor| ring.batch(cursor, 1).is_some()).collect();
         assert_eq!(known, (0..steps).map(|step| step >= steps - kept).collect::<Vec<_>>(), "{number} of {bytes}");
         assert_eq!((ring.entries.len(), ring.bytes), (kept * number, kept * number * bytes));
-        assert_eq!(ring.positions.len(), ring.cursors.len());
     }
 }
 
