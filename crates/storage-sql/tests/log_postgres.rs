@@ -291,24 +291,6 @@ async fn a_cursor_that_names_a_commit_which_is_not_there_begins_a_new_epoch() {
 }
 
 #[tokio::test]
-async fn a_new_epoch_by_hand_keeps_the_consumers_where_they_are() {
-    let server = PostgresServer::shared();
-    let storage = open(&server.fresh_schema_url()).await;
-    let (passed, waiting) = (commit(&storage).await, commit(&storage).await);
-    let leased = storage.lease(&hub(), HolderId::new(), WAIT).await.unwrap().unwrap();
-    let batch = storage.follow(&leased.cursor, 1, WAIT).await.unwrap();
-    assert_eq!(transactions(&batch.commits), [passed]);
-    storage.advance(&leased.token, &batch.next).await.unwrap();
-    let epoch = storage.new_epoch().await.unwrap();
-    assert_eq!(storage.follow(&batch.next, 1, WAIT).await.unwrap_err().kind(), &ErrorKind::Gone);
-    assert_eq!(storage.advance(&leased.token, &batch.next).await.unwrap_err().kind(), &ErrorKind::Gone);
-    storage.release(&leased.token).await.unwrap();
-    let leased = storage.lease(&hub(), HolderId::new(), WAIT).await.unwrap().unwrap();
-    assert_eq!(leased.cursor.epoch(), epoch);
-    assert_eq!(transactions(&rest(&storage, &leased.cursor).await), [waiting]);
-}
-
-#[tokio::test]
 async fn entries_go_after_their_time_unless_a_consumer_waits_for_them_and_at_the_bound_even_so() {
     let server = PostgresServer::shared();
     let url = server.fresh_schema_url();

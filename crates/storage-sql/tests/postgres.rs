@@ -56,6 +56,7 @@ behaviours!(open:
     forgets_old_transactions,
     begins_no_epoch_for_a_place_that_a_client_made_up,
     purges_any_number_of_entries,
+    keeps_a_consumer_where_it_is_in_a_new_epoch,
     loses_nothing_of_its_consumers_in_a_new_epoch,
 );
 
