@@ -450,25 +450,26 @@ async fn a_database_of_the_release_before_the_log_keeps_its_transactions_and_eve
     assert_eq!(rows, 0);
 }
 
-/// Runs statements in a transaction of another process, begins `operation`, and commits once that waits for the transaction.
-async fn behind<T>(url: &str, statements: &str, operation: impl Future<Output = T> + Send) -> T {
+/// Another process locks the rows of a table, and `operation` begins. Once that waits for them, the other one runs `change` and
+/// commits.
+async fn behind<T>(url: &str, table: &str, change: &str, operation: impl Future<Output = T> + Send) -> T {
     let connect = async || {
         let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
         client
     };
     let (other, observer) = (connect().await, connect().await);
-    other.batch_execute(&format!("BEGIN; {statements}")).await.unwrap();
+    other.batch_execute(&format!("BEGIN; SELECT FROM {table} FOR SHARE")).await.unwrap();
     let own: i32 = other.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
-    let blocked = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))";
-    let commits = async {
-        while observer.query_one(blocked, &[&own]).await.unwrap().get::<_, i64>(0) == 0 {
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))";
+    let changes = async {
+        while observer.query_one(waiting, &[&own]).await.unwrap().get::<_, i64>(0) == 0 {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        other.batch_execute("COMMIT").await.unwrap();
+        other.batch_execute(&format!("{change}; COMMIT")).await.unwrap();
     };
-    let both = async { tokio::join!(operation, commits).0 };
-    tokio::time::timeout(WAIT, both).await.expect("it waits for the other transaction")
+    let both = async { tokio::join!(operation, changes).0 };
+    tokio::time::timeout(WAIT, both).await.expect("it waits for the other process")
 }
 
 #[tokio::test]
@@ -483,27 +484,27 @@ async fn what_another_process_has_changed_meanwhile_is_read_before_it_is_judged(
     storage.release(&leased.token).await.unwrap();
     let name = hub();
     let lease = storage.lease(&name, HolderId::new(), WAIT);
-    assert_eq!(behind(&url, taken, lease).await.unwrap(), None);
+    assert_eq!(behind(&url, "consumers", taken, lease).await.unwrap(), None);
     server.query(&format!("UPDATE {}.consumers SET leased_until = 0", schema(&url)));
     // An event that is parked.
     let leased = storage.lease(&hub(), HolderId::new(), WAIT).await.unwrap().unwrap();
     let event = event(CharacterId::new(), 0);
-    let error = behind(&url, taken, storage.park(&leased.token, &event, "late")).await.unwrap_err();
+    let error = behind(&url, "consumers", taken, storage.park(&leased.token, &event, "late")).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::LeaseLost);
     // The job that thins versions.
     let newest = std::num::NonZeroU32::MIN;
     storage.thin_versions(newest).await.unwrap();
     let held = "UPDATE retention_jobs SET holder = gen_random_uuid(), leased_until = 4e15";
-    assert_eq!(behind(&url, held, storage.thin_versions(newest)).await.unwrap(), Thinned::Held);
+    assert_eq!(behind(&url, "retention_jobs", held, storage.thin_versions(newest)).await.unwrap(), Thinned::Held);
     // A purge.
     let purged = "UPDATE storage_log SET purged_tick = 4000000000; DELETE FROM transactions";
     let purge = storage.purge(Duration::ZERO, Duration::ZERO);
-    assert_eq!(behind(&url, purged, purge).await.unwrap(), 0);
+    assert_eq!(behind(&url, "storage_log", purged, purge).await.unwrap(), 0);
     let schema = schema(&url);
     assert_eq!(server.query(&format!("SELECT purged_tick FROM {schema}.storage_log")), "4000000000");
     // A new epoch.
     let epoch = "UPDATE storage_log SET epoch = '00000000-0000-4000-8000-000000000000'";
-    let begun = behind(&url, epoch, storage.new_epoch()).await.unwrap();
+    let begun = behind(&url, "storage_log", epoch, storage.new_epoch()).await.unwrap();
     assert_eq!(begun.to_string(), "00000000-0000-4000-8000-000000000000");
 }
 
