@@ -266,6 +266,36 @@ async fn an_older_dump_restored_in_place_begins_a_new_epoch_within_a_poll() {
     assert_ne!(kept, lost);
 }
 
+/// As after a restoration where the numbers of transactions have come so far that no cursor shows it. The first part of the
+/// identity, that of the server, is known where a storage is opened.
+#[tokio::test]
+async fn a_log_that_was_kept_elsewhere_begins_a_new_epoch() {
+    let server = PostgresServer::shared();
+    let url = server.fresh_schema_url();
+    let mut storage = open(&url).await;
+    commit(&storage).await;
+    let mut epoch = storage.head().await.unwrap().epoch();
+    let log = format!("{}.storage_log", schema(&url));
+    let here = server.query(&format!("SELECT identity FROM {log}"));
+    let parts: Vec<&str> = here.split(':').collect();
+    assert!(parts.len() == 3 && parts.iter().all(|part| !part.is_empty()), "{here}");
+    for (part, is_opened) in [(0, true), (1, true), (2, true), (1, false), (2, false)] {
+        let elsewhere = parts.iter().enumerate().map(|(number, known)| if number == part { "1" } else { known });
+        let elsewhere = elsewhere.collect::<Vec<_>>().join(":");
+        server.query(&format!("UPDATE {log} SET identity = '{elsewhere}'"));
+        if is_opened {
+            storage.close().await.unwrap();
+            storage = open(&url).await;
+        }
+        let next = storage.head().await.unwrap().epoch();
+        assert_ne!(next, epoch, "{elsewhere} is not {here}, opened: {is_opened}");
+        assert_eq!(server.query(&format!("SELECT identity FROM {log}")), here);
+        epoch = next;
+    }
+    storage.close().await.unwrap();
+    assert_eq!(open(&url).await.head().await.unwrap().epoch(), epoch);
+}
+
 /// It was removed, another one has its tick, or it has another tick.
 #[tokio::test]
 async fn a_cursor_that_names_a_commit_which_is_not_there_begins_a_new_epoch() {
