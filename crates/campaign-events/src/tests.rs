@@ -168,7 +168,8 @@ async fn malformed_data_are_rejected_with_the_member_that_is_wrong() {
     world.member(healthy()).await;
     let campaign = world.campaign;
     for (event_type, data, field) in [
-        (CAMPAIGN_RENAMED, json!("x"), "data: "),
+        (CAMPAIGN_RENAMED, json!("x"), "data: must be a JSON object"),
+        (CAMPAIGN_RENAMED, json!([campaign, "a"]), "data: must be a JSON object"),
         (CAMPAIGN_RENAMED, json!({ "campaign_id": campaign }), "data: missing field `name`"),
         (CAMPAIGN_RENAMED, json!({ "campaign_id": "x", "name": "a" }), "data.campaign_id: "),
         (CAMPAIGN_RENAMED, json!({ "campaign_id": campaign, "name": 5 }), "data.name: "),
@@ -185,6 +186,11 @@ async fn malformed_data_are_rejected_with_the_member_that_is_wrong() {
             CAMPAIGN_EVENT,
             json!({ "campaign_id": campaign, "impact_type": "luck", "impact_magnitude": 1 }),
             "data.impact_type: ",
+        ),
+        (
+            CAMPAIGN_EVENT,
+            json!({ "campaign_id": campaign, "impact_type": "other", "impact_magnitude": 1.5 }),
+            "data.impact_magnitude: must be a whole number",
         ),
         (
             CAMPAIGN_EVENT,

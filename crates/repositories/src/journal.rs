@@ -12,7 +12,7 @@ pub use record::JournalRecord;
 
 use crate::{ListRequest, Listed, RepositoryError, RequestContext, Result, StorageContext, act::Attempt, rows::Under};
 use character_domain::{CharacterId, JournalEntry, JournalEntryId};
-use character_storage_port::{Deleted, JournalEntryQuery, Read, StoragePort, Store};
+use character_storage_port::{Deleted, JournalEntryQuery, Read, StorageExt, StoragePort, Store};
 
 /// The use cases of the journal. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl JournalRepository {
         new: NewJournalEntry,
         request: &RequestContext,
     ) -> Result<JournalEntry> {
-        let accepted = |attempt: Attempt| async move { Ok(attempt) };
+        let accepted = |attempt: Attempt| async move { Ok(attempt.changes()) };
         self.context.create_row(of, new.id, request, accepted, |at| new.clone().into_entry(of, at)).await
     }
 
@@ -167,11 +167,15 @@ impl JournalRepository {
         dyn StoragePort: Store<E>,
     {
         self.context.find_owned::<JournalEntry>(of, entry).await?;
-        let read: Read<E> = self.context.get_owned(of, id, request).await?;
-        if read.value.journal_entry_id() == entry { Ok(read) } else { Err(RepositoryError::NotFound(E::KIND)) }
+        let read: Read<E> = self.context.storage().get(id).await?;
+        if read.value.journal_entry_id() != entry {
+            return Err(RepositoryError::NotFound(E::KIND));
+        }
+        request.condition.judge(read.value.meta().revision)?;
+        Ok(read.map(|row| row.given_to(of)))
     }
 
-    /// Stores a new record under this entry.
+    /// Stores a new record under this entry, which gets another revision.
     ///
     /// # Errors
     /// `NotFound` (the character or the entry), `Invalid`, `AlreadyExists`, `IdempotencyMismatch`, `Contended`,
@@ -188,8 +192,10 @@ impl JournalRepository {
         dyn StoragePort: Store<E>,
     {
         let entry_is_live = |attempt: Attempt| async move {
-            attempt.owned_row::<JournalEntry>(of, entry, Deleted::Exclude).await?;
-            Ok(attempt)
+            let entry = attempt.owned_row::<JournalEntry>(of, entry, Deleted::Exclude).await?;
+            let mut changes = attempt.changes();
+            changes.keep_in_place(entry)?;
+            Ok(changes)
         };
         let row = |at| E::new_under(entry, of, new.clone(), at);
         self.context.create_row(of, E::chosen_id(&new), request, entry_is_live, row).await
@@ -212,7 +218,7 @@ impl JournalRepository {
         dyn StoragePort: Store<E>,
     {
         let kept = |current: &E| Ok(change(current)?.in_place_of(current));
-        self.context.change_row(of, id, request, Under::Entry(entry, E::journal_entry_id), kept).await
+        self.context.change_row(of, id, request, Under::Entry(entry, E::journal_entry_id, E::given_to), kept).await
     }
 
     /// Soft-deletes a live record under this entry.
@@ -230,10 +236,10 @@ impl JournalRepository {
     where
         dyn StoragePort: Store<E>,
     {
-        self.context.delete_row::<E>(of, id, request, Under::Entry(entry, E::journal_entry_id)).await
+        self.context.delete_row::<E>(of, id, request, Under::Entry(entry, E::journal_entry_id, E::given_to)).await
     }
 
-    /// Restores a soft-deleted record under this live entry. One that is live is returned unchanged.
+    /// Restores a soft-deleted record under this live entry, which gets another revision. One that is live is returned unchanged.
     ///
     /// # Errors
     /// As [`delete`](Self::delete).
@@ -248,6 +254,6 @@ impl JournalRepository {
     where
         dyn StoragePort: Store<E>,
     {
-        self.context.restore_row(of, id, request, Under::Entry(entry, E::journal_entry_id)).await
+        self.context.restore_row(of, id, request, Under::Entry(entry, E::journal_entry_id, E::given_to)).await
     }
 }

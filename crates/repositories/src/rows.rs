@@ -3,6 +3,7 @@
 use crate::{
     RepositoryError, RequestContext, Result, StorageContext,
     act::{Attempt, Decision},
+    unit_of_work::Changes,
 };
 use character_domain::{CharacterId, JournalEntry, JournalEntryId, Timestamp};
 use character_storage_port::{ChangeKind, Deleted, Entity, Owned, StoragePort, Store};
@@ -18,8 +19,8 @@ const RESTORED: &str = "row.restored";
 pub(crate) enum Under<E> {
     /// The character alone.
     Character,
-    /// An entry of its journal, which must be live; and how to read the entry of a row.
-    Entry(JournalEntryId, fn(&E) -> JournalEntryId),
+    /// An entry of its journal, which must be live; how to read the entry of a row, and how to give a row to a character.
+    Entry(JournalEntryId, fn(&E) -> JournalEntryId, fn(E, CharacterId) -> E),
 }
 
 impl<E> Clone for Under<E> {
@@ -31,7 +32,7 @@ impl<E> Clone for Under<E> {
 impl<E> Copy for Under<E> {}
 
 impl StorageContext {
-    /// Stores a new row of this character, when `judge` accepts the attempt.
+    /// Stores a new row of this character, with the changes that `judge` begins when it accepts the attempt.
     pub(crate) async fn create_row<E: Owned, F>(
         &self,
         of: CharacterId,
@@ -41,14 +42,13 @@ impl StorageContext {
         row: impl Fn(Timestamp) -> E,
     ) -> Result<E>
     where
-        F: Future<Output = Result<Attempt>>,
+        F: Future<Output = Result<Changes>>,
         dyn StoragePort: Store<E>,
     {
         let (judge, row) = (&judge, &row);
         let created = self.act(CREATED, request, move |attempt| async move {
             attempt.existing(of).await?;
-            let attempt = judge(attempt).await?;
-            let mut changes = attempt.changes();
+            let mut changes = judge(attempt).await?;
             let row = changes.create(row(changes.at))?;
             changes.row_event(&row, ChangeKind::Create);
             Ok(changes.finish(row))
@@ -70,7 +70,7 @@ impl StorageContext {
     {
         let change = &change;
         self.act(CHANGED, request, move |attempt| async move {
-            let current = belonging(&attempt, of, id, Deleted::Exclude, under).await?;
+            let Belonging { row: current, .. } = belonging(&attempt, of, id, Deleted::Exclude, under).await?;
             let next = change(&current)?;
             if next == current {
                 return Ok(Decision::Unchanged(current));
@@ -95,7 +95,7 @@ impl StorageContext {
         dyn StoragePort: Store<E>,
     {
         self.act(DELETED, request, move |attempt| async move {
-            let current = belonging(&attempt, of, id, Deleted::Exclude, under).await?;
+            let Belonging { row: current, .. } = belonging(&attempt, of, id, Deleted::Exclude, under).await?;
             let mut changes = attempt.changes();
             changes.delete(&current);
             changes.row_event(&current, ChangeKind::Delete);
@@ -116,12 +116,16 @@ impl StorageContext {
         dyn StoragePort: Store<E>,
     {
         self.act(RESTORED, request, move |attempt| async move {
-            let current = belonging(&attempt, of, id, Deleted::Include, under).await?;
+            let Belonging { row: current, entry, has_moved } =
+                belonging(&attempt, of, id, Deleted::Include, under).await?;
             if !current.meta().is_deleted() {
                 return Ok(Decision::Unchanged(current));
             }
             let mut changes = attempt.changes();
-            let restored = changes.restore(current);
+            if let Some(entry) = entry {
+                changes.keep_in_place(entry)?;
+            }
+            let restored = if has_moved { changes.revive(current)? } else { changes.restore(current) };
             changes.row_event(&restored, ChangeKind::Restore);
             Ok(changes.finish(restored))
         })
@@ -147,24 +151,39 @@ impl StorageContext {
     }
 }
 
-/// A row of a live character, below what the request names, whose revision it accepts.
+/// A row below what a request names.
+struct Belonging<E> {
+    /// The row, as one of the character.
+    row: E,
+    /// The entry that it lies under.
+    entry: Option<JournalEntry>,
+    /// Whether it is stored as one of another character: its entry has moved without it.
+    has_moved: bool,
+}
+
+/// A row of a live character, below what the request names, whose revision it accepts. What lies under an entry belongs to the
+/// character of the entry: a change of theme leaves the deleted rows under an entry that it moves.
 async fn belonging<E: Owned>(
     attempt: &Attempt,
     of: CharacterId,
     id: E::Id,
     deleted: Deleted,
     under: Under<E>,
-) -> Result<E>
+) -> Result<Belonging<E>>
 where
     dyn StoragePort: Store<E>,
 {
     attempt.existing(of).await?;
-    if let Under::Entry(entry, _) = under {
-        attempt.owned_row::<JournalEntry>(of, entry, Deleted::Exclude).await?;
+    let Under::Entry(entry, entry_of, given_to) = under else {
+        let row = attempt.accept(attempt.owned_row(of, id, deleted).await?)?;
+        return Ok(Belonging { row, entry: None, has_moved: false });
+    };
+    let entry = attempt.owned_row::<JournalEntry>(of, entry, Deleted::Exclude).await?;
+    let row: E = attempt.row(id, deleted).await?;
+    if entry_of(&row) != entry.id {
+        return Err(RepositoryError::NotFound(E::KIND));
     }
-    let current: E = attempt.owned_row(of, id, deleted).await?;
-    match under {
-        Under::Entry(entry, entry_of) if entry_of(&current) != entry => Err(RepositoryError::NotFound(E::KIND)),
-        _ => attempt.accept(current),
-    }
+    let row = attempt.accept(row)?;
+    let has_moved = row.character_id() != of;
+    Ok(Belonging { row: given_to(row, of), entry: Some(entry), has_moved })
 }

@@ -44,6 +44,12 @@ impl Changes {
         Ok(row)
     }
 
+    /// Moves the revision of a live row that must stay where it is until the commit: an act that moves it at the same time has a
+    /// conflict, and is decided again.
+    pub(crate) fn keep_in_place<E: Entity>(&mut self, row: E) -> Result<()> {
+        self.replace(row).map(drop)
+    }
+
     /// Soft-deletes a live row.
     pub(crate) fn delete<E: Entity>(&mut self, row: &E) {
         let expect = Expect::Revision(row.meta().revision);

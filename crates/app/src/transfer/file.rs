@@ -173,7 +173,7 @@ where
         import.known.look_up(import.storage, elsewhere).await?;
         let mut accepted = Vec::with_capacity(batch.len());
         for mut placed in batch {
-            match judge(&mut placed.row, import) {
+            match judge(&mut placed, import) {
                 Verdict::Take => accepted.push(placed),
                 Verdict::Wait => self.waiting.push(placed),
                 Verdict::Refuse(reason) => {
@@ -283,7 +283,8 @@ fn inner<E: Row>(row: &E) -> Option<Reference> {
     row.references().into_iter().find(|reference| reference.kind == E::KIND)
 }
 
-fn judge<E: Row, P>(row: &mut E, import: &Import<'_, P>) -> Verdict {
+fn judge<E: Row, P>(placed: &mut Placed<E>, import: &Import<'_, P>) -> Verdict {
+    let Placed { row, origin, .. } = placed;
     for reference in row.references() {
         let Reference { field, kind, id, tie } = reference;
         let Some(stored) = import.known.get(&reference) else {
@@ -291,7 +292,8 @@ fn judge<E: Row, P>(row: &mut E, import: &Import<'_, P>) -> Verdict {
         };
         match (tie, stored.owner) {
             (Tie::GivesCharacter, Some(owner)) => row.belong_to(owner),
-            (Tie::SameCharacter, owner) if owner != row.owner() => {
+            (Tie::SameCharacterAtFirst, _) if *origin == Origin::Backup => {}
+            (Tie::SameCharacter | Tie::SameCharacterAtFirst, owner) if owner != row.owner() => {
                 return Verdict::Refuse(format!("{field}: {kind} {id} belongs to another character"));
             }
             _ => {}

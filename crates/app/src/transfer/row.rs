@@ -64,6 +64,8 @@ pub(super) enum Tie {
     None,
     /// Their character.
     SameCharacter,
+    /// Their character when the row was created. The other one may have another since, so a backup is taken as it is.
+    SameCharacterAtFirst,
     /// Their character, which the line does not name.
     GivesCharacter,
 }
@@ -176,8 +178,9 @@ row!(
     },
     {
         fn references(&self) -> Vec<Reference> {
-            let container =
-                self.container.map(|id| named("container", EntityKind::InventoryItem, id, Tie::SameCharacter));
+            // The container of a deleted item may have been given away.
+            let tie = if self.meta.is_deleted() { Tie::SameCharacterAtFirst } else { Tie::SameCharacter };
+            let container = self.container.map(|id| named("container", EntityKind::InventoryItem, id, tie));
             std::iter::once(of_character(self.character_id)).chain(container).collect()
         }
         owned!();
@@ -206,7 +209,9 @@ macro_rules! under_entry {
         row!($entity, $file, $key, Told, { character_id: of_entry, journal_entry_id: value, $($fields)+ }, {
             fn references(&self) -> Vec<Reference> {
                 let entry = self.journal_entry_id;
-                let tie = if self.character_id.0.is_nil() { Tie::GivesCharacter } else { Tie::SameCharacter };
+                let is_named = !self.character_id.0.is_nil();
+                // A change of theme leaves what is deleted under an entry that moves.
+                let tie = if is_named { Tie::SameCharacterAtFirst } else { Tie::GivesCharacter };
                 vec![named("journal_entry_id", EntityKind::JournalEntry, entry, tie)]
             }
             owned!();
@@ -238,7 +243,7 @@ row!(
         fn references(&self) -> Vec<Reference> {
             let entry = self
                 .journal_entry_id
-                .map(|id| named("journal_entry_id", EntityKind::JournalEntry, id, Tie::SameCharacter));
+                .map(|id| named("journal_entry_id", EntityKind::JournalEntry, id, Tie::SameCharacterAtFirst));
             std::iter::once(of_character(self.character_id)).chain(entry).collect()
         }
         owned!();

@@ -2,8 +2,13 @@
 
 use super::*;
 use character_asyncapi::ValidatedStorage;
-use character_domain::{Character, CharacterVersion, InventoryItem, JournalEntry, Quest, size::MAX_ROW};
-use character_storage_port::{CHARACTER_CREATED, CharacterVersionQuery, MemoryStorage, PageRequest, StorageExt, Store};
+use character_domain::{
+    CampaignEvent, Character, CharacterId, CharacterVersion, ImpactType, InventoryItem, JournalEntry, Quest, UserId,
+    size::MAX_ROW,
+};
+use character_storage_port::{
+    CHARACTER_CREATED, CharacterVersionQuery, Expect, MemoryStorage, PageRequest, StorageExt, Store,
+};
 use character_storage_testkit::sample::logged_events;
 use serde_json::{Value, json};
 use std::{
@@ -161,6 +166,35 @@ async fn import_export_and_import_again_lose_nothing() {
     let exported = export(&two, second.path(), |_| {}).await.unwrap();
     assert_eq!(exported.rows(), 3_960 + 100, "each character has a version");
     for file in exported.files {
+        let bytes = |folder: &Path| fs::read(folder.join(file.file)).unwrap();
+        assert!(bytes(first.path()) == bytes(second.path()), "{} is the same to the byte", file.file);
+    }
+}
+
+/// A change of theme moves the journal, and a bag is given away with what is in it: what refers to them stays where it is.
+#[tokio::test]
+async fn a_backup_is_taken_with_what_stayed_behind_when_its_entry_or_its_container_went_to_another_character() {
+    let (one, two) = (MemoryStorage::new(), MemoryStorage::new());
+    let at = character_domain::now();
+    let [old, new] = [HERO, OTHER].map(|id| id.parse::<CharacterId>().unwrap());
+    for id in [old, new] {
+        one.create_character(Character { id, ..Character::new(UserId::new(), "Ann", at) }).await.unwrap();
+    }
+    let entry = one.create(JournalEntry::new(new, "Day one", at)).await.unwrap().id;
+    let event =
+        CampaignEvent { journal_entry_id: Some(entry), ..CampaignEvent::new(old, ImpactType::HitPoints, -3, at) };
+    let event = one.create(event).await.unwrap();
+    let bag = one.create(InventoryItem::new(new, "Bag", at)).await.unwrap().id;
+    let ring = one.create(InventoryItem { container: Some(bag), ..InventoryItem::new(old, "Ring", at) }).await.unwrap();
+    one.delete(&ring, Expect::Any).await.unwrap();
+    let quest = one.create(Quest::new(old, entry, "Find it", at)).await.unwrap();
+    one.delete(&quest, Expect::Any).await.unwrap();
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    export(&one, first.path(), |_| {}).await.unwrap();
+    let report = imported(&two, first.path()).await;
+    assert_eq!((refusals(&report), report.created()), (Vec::new(), 7));
+    assert_eq!(two.get::<CampaignEvent>(event.id).await.unwrap().value, event);
+    for file in export(&two, second.path(), |_| {}).await.unwrap().files {
         let bytes = |folder: &Path| fs::read(folder.join(file.file)).unwrap();
         assert!(bytes(first.path()) == bytes(second.path()), "{} is the same to the byte", file.file);
     }

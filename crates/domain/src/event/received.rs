@@ -3,9 +3,10 @@
 use crate::{
     CampaignId, CharacterId, Document, ImpactType, Timestamp, UserId, Violations,
     campaign::{MAX_NAME, check_event},
-    check,
+    check, number,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::Value;
 
 /// A campaign has another name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +75,7 @@ pub struct CampaignEventReported {
     /// What it changes.
     pub impact_type: ImpactType,
     /// The amount of the change; negative for a loss.
+    #[serde(deserialize_with = "whole")]
     #[cfg_attr(feature = "schema", schema(minimum = -1_000_000_000, maximum = 1_000_000_000))]
     pub impact_magnitude: i64,
     /// When it happened. `null` or absent: the time of the event itself.
@@ -88,6 +90,12 @@ impl CampaignEventReported {
     pub fn check(&self) -> Violations {
         check_event(&self.event_type, &self.event_data, self.impact_type, self.impact_magnitude)
     }
+}
+
+/// A whole number, also when it is written as `10.0`.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    number::whole(&value).ok_or_else(|| D::Error::custom("must be a whole number of at most 64 bits"))
 }
 
 fn default_event_type() -> String {

@@ -141,6 +141,12 @@ fn a_received_event_is_read_with_its_defaults_and_a_missing_field_is_named() {
     let text = json!({ "campaign_id": campaign_id, "impact_type": "other", "impact_magnitude": 0 }).to_string();
     let read: CampaignEventReported = crate::json::parse(text.as_bytes()).unwrap();
     assert_eq!((read.event_type.as_str(), read.character_ids, read.timestamp), ("campaign_event", None, None));
+    for (written, magnitude) in [("-3.0", -3), ("-3e0", -3), ("9223372036854775807", i64::MAX)] {
+        let text =
+            format!(r#"{{"campaign_id": "{campaign_id}", "impact_type": "other", "impact_magnitude": {written}}}"#);
+        let read: CampaignEventReported = crate::json::parse(text.as_bytes()).unwrap();
+        assert_eq!(read.impact_magnitude, magnitude);
+    }
     let removed = json!({ "campaign_id": campaign_id, "dm_user_id": null, "dm_name": null });
     let read: CampaignGameMasterChanged = serde_json::from_value(removed).unwrap();
     assert_eq!((read.dm_user_id, read.dm_name), (None, None));

@@ -54,7 +54,7 @@ impl CampaignRepository {
             if let Some(entry) = entry {
                 attempt.entry_of(of, entry).await?;
             }
-            Ok(attempt)
+            Ok(attempt.changes())
         };
         let row = |at| new.clone().into_event(of, at);
         self.context.create_row(of, new.id, request, entry_is_its_own, row).await

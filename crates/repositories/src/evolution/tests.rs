@@ -1,6 +1,7 @@
 //! The history over the memory storage; what a storage may do to it, over a mock of the port.
 
 mod graph;
+mod journal;
 mod replay;
 mod restored;
 mod storage;

@@ -17,6 +17,9 @@ pub trait JournalRecord: Owned {
     fn chosen_id(new: &Self::New) -> Option<Self::Id>;
     /// Creates a new one.
     fn new_under(entry: JournalEntryId, of: CharacterId, new: Self::New, at: Timestamp) -> Self;
+    /// The same row as one of this character.
+    #[must_use]
+    fn given_to(self, of: CharacterId) -> Self;
     /// This state of the row that `current` is, which keeps what no writer may change.
     #[must_use]
     fn in_place_of(self, current: &Self) -> Self;
@@ -37,6 +40,9 @@ macro_rules! journal_record {
             }
             fn new_under(entry: JournalEntryId, of: CharacterId, new: $new, at: Timestamp) -> Self {
                 new.into_row(entry, of, at)
+            }
+            fn given_to(self, of: CharacterId) -> Self {
+                Self { character_id: of, ..self }
             }
             fn in_place_of(self, current: &Self) -> Self {
                 let &Self { id, character_id, journal_entry_id, meta, .. } = current;
