@@ -5,7 +5,7 @@ use crate::{
     consumer::{self, Info, Intake},
     feed::{CALL, Feed, Origin},
     link::Sent,
-    pump::EXPIRES,
+    requested::EXPIRES,
     stream::is_passing,
 };
 use bytes::Bytes;

@@ -3,6 +3,7 @@
 //! JetStream delivers many events of a subject at the same time; here they wait for each other. It knows no clock and sends
 //! nothing: each call gets the time. A caller may have read its time before another one that came first; time never goes back here.
 
+mod given_up;
 mod places;
 mod settled;
 
@@ -164,20 +165,6 @@ impl<T: Clone> Held<T> {
         entry.is_some_and(|entry| entry.place == Place::Settling)
     }
 
-    /// Forgets everything: the consumer that has delivered it is gone, and another one takes what is said about an event for its own
-    /// event at the same place. Returns the number of events.
-    pub(crate) fn forget(&mut self, now: Instant) -> usize {
-        let now = self.time(now);
-        let sequences: Vec<u64> = self.entries.keys().copied().collect();
-        for sequence in &sequences {
-            self.remove(*sequence, now);
-        }
-        self.timers.clear();
-        self.to_touch.clear();
-        self.settled = Settled::default();
-        sequences.len()
-    }
-
     /// Whether everything that is on its way must arrive before [`all_arrived`](Self::all_arrived): an event was settled of which
     /// JetStream may have sent another delivery before it had the settlement. What is settled from now on counts for the next time.
     pub(crate) fn must_all_arrive(&mut self) -> bool {
@@ -248,27 +235,6 @@ impl<T: Clone> Held<T> {
     /// The addresses of the events whose time for settling began before they were delivered.
     pub(crate) fn touch_delivered(&mut self) -> Vec<Subject> {
         std::mem::take(&mut self.to_touch)
-    }
-
-    /// Gives up every event that no subscriber has, and returns their addresses in the order of the stream.
-    pub(crate) fn release(&mut self, now: Instant) -> Vec<Subject> {
-        self.give_up(|_| true, now)
-    }
-
-    /// The same, of the events that `is_given_up` is true of. Those of which JetStream has not heard within the time for settling are
-    /// left to it: another subscriber may have them, and what is said about them would count for that one.
-    pub(crate) fn give_up(&mut self, is_given_up: impl Fn(&T) -> bool, now: Instant) -> Vec<Subject> {
-        let now = self.time(now);
-        let is_waiting = |entry: &Entry<T>| matches!(entry.place, Place::Waiting(_)) && is_given_up(&entry.item);
-        let given_up: Vec<u64> =
-            self.entries.iter().filter_map(|(sequence, entry)| is_waiting(entry).then_some(*sequence)).collect();
-        let settle_within = self.settle_within;
-        let fresh = |sequence: &u64| self.entries.get(sequence).filter(|entry| now < entry.touched + settle_within);
-        let addresses = given_up.iter().filter_map(fresh).map(|entry| entry.address.clone()).collect();
-        for sequence in given_up {
-            self.remove(sequence, now);
-        }
-        addresses
     }
 
     /// The number of events that can be delivered now.

@@ -42,6 +42,7 @@ mod operators;
 mod percent;
 mod publish;
 mod pump;
+mod rejecting;
 mod rejections;
 mod replies;
 mod request;
