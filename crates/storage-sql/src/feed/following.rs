@@ -16,6 +16,9 @@ const FRESH: Duration = Duration::from_millis(20);
 
 impl Feed {
     /// See [`Log::follow`](character_storage_port::Log::follow).
+    ///
+    /// When the log cannot be read at the end of the wait, this is `Timeout`. The last empty batch is older than that: it would report that
+    /// nothing was committed in a time of which nothing is known.
     pub(crate) async fn follow(&self, after: &LogCursor, limit: usize, wait: Duration) -> Result<LogBatch, Trouble> {
         let called = Instant::now();
         let deadline = called + wait.min(MAX_FOLLOW_WAIT);
