@@ -219,6 +219,8 @@ impl World {
         let seen = self.seen.lock().unwrap();
         assert!(seen.faults.is_empty(), "{:#?}", seen.faults);
         assert_eq!(seen.delivered.len(), each * SUBJECTS);
+        // It had at most one delivery of each subject on its way, and makes no other one after it has read the clock again.
+        assert!(seen.late.len() <= SUBJECTS, "the process that had stood still has sent {:?}", seen.late);
         let twice: Vec<_> = seen.settled.iter().filter(|(_, times)| **times > 1).collect();
         assert!(twice.is_empty(), "settled twice: {twice:?}");
     }
