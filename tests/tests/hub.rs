@@ -162,7 +162,14 @@ async fn stand_still(calls: usize) {
         assert!(took < Duration::from_secs(6), "{took:?}: {error}");
     }
     service.resume();
-    publish(&client, message("after", "ada")).await.unwrap();
+    let kept = timeout(LIMIT, async {
+        // It first handles the requests that were given up, and rejects others while they are too many.
+        while let Err(error) = publish(&client, message("after", "ada")).await {
+            assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }), "{error}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    kept.await.unwrap();
     let mut deliveries = subscribe(&client, "sheets").await;
     assert_eq!(take(&mut deliveries, 1).await, ["before"]);
 }
