@@ -499,7 +499,7 @@ async fn behind<T>(url: &str, table: &str, change: &str, operation: impl Future<
         other.batch_execute(&format!("{change}; COMMIT")).await.unwrap();
     };
     let both = async { tokio::join!(operation, changes).0 };
-    tokio::time::timeout(WAIT, both).await.expect("it waits for the other process")
+    tokio::time::timeout(WAIT, both).await.unwrap()
 }
 
 #[tokio::test]
