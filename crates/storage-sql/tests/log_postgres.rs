@@ -480,15 +480,54 @@ async fn a_database_of_the_release_before_the_log_keeps_its_transactions_and_eve
     assert_eq!(rows, 0);
 }
 
+async fn connected(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// The change has got its number and waits for another row when the row is created.
+#[tokio::test]
+async fn no_row_is_changed_by_a_transaction_with_a_lower_number_than_its_creation() {
+    let url = PostgresServer::shared().fresh_schema_url();
+    let (storage, another) = (open(&url).await, open(&url).await);
+    // Rows are changed in the order of their ids.
+    let (held, new) = (character("Held"), character("New"));
+    storage.commit(create(&held)).await.unwrap();
+    let head = storage.head().await.unwrap();
+    let replace = |entity: &Character| Change::Replace { entity: entity.clone(), expect: Expect::Any };
+    let change = Transaction::new().with(replace(&held)).with(replace(&new));
+    let [holder, observer] = [connected(&url).await, connected(&url).await];
+    holder.batch_execute("BEGIN; SELECT FROM characters FOR UPDATE").await.unwrap();
+    let own: i32 = holder.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))";
+    let behind_it = "SELECT count(*) FROM pg_stat_activity AS change, pg_stat_activity AS creation \
+                     WHERE $1 = ANY(pg_blocking_pids(change.pid)) AND change.pid = ANY(pg_blocking_pids(creation.pid))";
+    let is_there = async |asked: &str| observer.query_one(asked, &[&own]).await.unwrap().get::<_, i64>(0) > 0;
+    let changing = tokio::spawn(async move { storage.commit(change).await });
+    while !is_there(waits).await {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let creating = tokio::spawn({
+        let (another, new) = (another.clone(), new.clone());
+        async move { another.commit(create(&new)).await }
+    });
+    while !creating.is_finished() && !is_there(behind_it).await {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    let (changed, created) = (changing.await.unwrap(), creating.await.unwrap().unwrap().id);
+    let told = transactions(&rest(&another, &head).await);
+    match changed {
+        Ok(changed) => assert_eq!(told, [created, changed.id]),
+        Err(error) => assert_eq!((error.kind(), told), (&ErrorKind::NotFound, vec![created])),
+    }
+}
+
 /// Another process locks the rows of a table, and `operation` begins. Once that waits for them, the other one runs `change` and
 /// commits.
 async fn behind<T>(url: &str, table: &str, change: &str, operation: impl Future<Output = T> + Send) -> T {
-    let connect = async || {
-        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client
-    };
-    let (other, observer) = (connect().await, connect().await);
+    let (other, observer) = (connected(url).await, connected(url).await);
     other.batch_execute(&format!("BEGIN; SELECT FROM {table} FOR SHARE")).await.unwrap();
     let own: i32 = other.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))";

@@ -331,6 +331,18 @@ async fn the_reason_names_the_cause_and_no_secret() {
 }
 
 #[tokio::test]
+async fn a_snapshot_names_the_rows_that_cannot_be_read_and_returns_the_others() {
+    let server = PostgresServer::shared();
+    let url = server.fresh_schema_url();
+    let storage = SqlStorage::connect(&url, SqlOptions::default()).await.unwrap();
+    let schema = url.rsplit("%3D").next().unwrap();
+    support::snapshot_names_what_cannot_be_read(&storage, async |id| {
+        server.query(&format!("UPDATE {schema}.characters SET data = '{{' WHERE id = '{id}'"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn lists_report_rows_that_cannot_be_read_and_do_not_hide_the_others() {
     let server = PostgresServer::shared();
     for spoil in ["data = '{'", "data = '[]'", "data = 'null'", "revision = -1"] {

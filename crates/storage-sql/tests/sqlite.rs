@@ -296,6 +296,16 @@ async fn lists_report_rows_that_cannot_be_read_and_do_not_hide_the_others() {
 }
 
 #[tokio::test]
+async fn a_snapshot_names_the_rows_that_cannot_be_read_and_returns_the_others() {
+    let (storage, folder) = open().await;
+    let other = rusqlite::Connection::open(folder.path().join("characters.db")).unwrap();
+    support::snapshot_names_what_cannot_be_read(&storage, async |id| {
+        other.execute("UPDATE characters SET data = '{' WHERE id = ?1", [id.0.as_bytes()]).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_time_outside_of_every_range_neither_ends_a_list_nor_hides_a_row() {
     let (storage, folder) = open().await;
     let rows: Vec<_> = (0..6).map(|number| character(&format!("Member {number}"))).collect();

@@ -10,11 +10,12 @@ pub(crate) mod writers;
 use character_domain::{Character, CharacterId, Revision, UserId, now};
 use character_storage_port::every_kind;
 use character_storage_port::{
-    Change, CharacterQuery, Commit, ConsumerName, Consumers, Deleted, DomainEvent, ErrorKind, Expect, HolderId,
-    KeptAnswer, Limit, Log, LogCursor, LoggedCommit, MemoryStorage, PageRequest, StorageExt, Store, Transaction,
-    TransactionId,
+    Change, CharacterQuery, Commit, ConsumerName, Consumers, Deleted, DomainEvent, Entity as _, EntityKind, ErrorKind,
+    Expect, HolderId, KeptAnswer, Limit, Log, LogCursor, LoggedCommit, MemoryStorage, PageRequest, Snapshot as _,
+    SnapshotItem, StorageExt, Store, Transaction, TransactionId,
 };
 use character_storage_sql::SqlStorage;
+use futures_util::StreamExt as _;
 use lists::{Listed, described, queries};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -432,6 +433,22 @@ pub(crate) async fn loses_nothing_of_its_consumers_in_a_new_epoch(storage: &SqlS
         let told: Vec<_> = told.iter().map(|commit| commit.transaction).collect();
         assert!(told.ends_with(untold), "{consumer} has not passed {untold:?}: {told:?}");
     }
+}
+
+/// `spoil` makes the row with this id unreadable.
+pub(crate) async fn snapshot_names_what_cannot_be_read(storage: &SqlStorage, spoil: impl AsyncFn(CharacterId)) {
+    let (good, bad) = (character("Good"), character("Bad"));
+    for row in [&good, &bad] {
+        storage.commit(create(row)).await.unwrap();
+    }
+    spoil(bad.id).await;
+    let items: Vec<_> = storage.snapshot().await.unwrap().map(Result::unwrap).collect().await;
+    let named = |item: &SnapshotItem| match item {
+        SnapshotItem::Unreadable(row) => Some((row.kind, row.id)),
+        SnapshotItem::Row(_) => None,
+    };
+    assert_eq!(items.iter().filter_map(named).collect::<Vec<_>>(), [(EntityKind::Character, Some(bad.id.0))]);
+    assert!(items.contains(&SnapshotItem::Row(good.into_row())));
 }
 
 /// Defines one test for each behaviour above; `$open` answers a storage that is empty, and what keeps it alive.
