@@ -159,5 +159,6 @@ pub(super) fn batch(
     LogBatch { commits, next: LogCursor::new(epoch, next), settled, ceiling, more }
 }
 
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod tests;
