@@ -42,7 +42,7 @@ pub(crate) fn register(endpoints: &mut Endpoints) {
     get, path = "/api/v2/stream", tag = "live", operation_id = "streamUpdates",
     params(
         ("character" = Option<Vec<uuid::Uuid>>, Query, style = Form, description = "Characters to report, repeated or separated by commas. At least one character or campaign, at most 500 together, and no more than fit into a request head of 16 KiB: about 430, separated by commas."),
-        ("campaign" = Option<Vec<uuid::Uuid>>, Query, style = Form, description = "Campaigns to report, with the changes that give their characters another revision; repeated or separated by commas. Changes of journals, of events that are not applied and of labels are reported for named characters alone."),
+        ("campaign" = Option<Vec<uuid::Uuid>>, Query, style = Form, description = "Campaigns to report, with their characters; repeated or separated by commas."),
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that the client received. The stream continues behind it, in any process of the service."),
     ),
     responses(

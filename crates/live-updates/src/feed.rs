@@ -4,10 +4,13 @@ use crate::{
     Interest, LiveMetrics, LiveStream,
     update::{LiveUpdate, updates},
 };
+use character_domain::{Character, CharacterId};
 use character_storage_port::{
-    ErrorKind, FOLLOW, Log, LogBatch, LogCursor, LoggedCommit, MAX_FOLLOWED, Result, StorageError,
+    Deleted, ErrorKind, FOLLOW, LogBatch, LogCursor, MAX_FOLLOWED, Result, StorageError, StoragePort, Store,
 };
+use futures_util::{StreamExt, TryStreamExt, stream};
 use std::{
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -23,6 +26,8 @@ const BATCHES_KEPT: usize = 256;
 const WAIT: Duration = Duration::from_secs(20);
 /// How long a new stream waits for the first read of the log.
 const OPENING: Duration = Duration::from_secs(5);
+/// The number of characters that are read at the same time.
+const READ_AT_ONCE: usize = 16;
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// What the feed reports to every stream.
@@ -41,7 +46,7 @@ pub struct LiveUpdates {
 }
 
 pub(crate) struct Shared {
-    pub(crate) log: Arc<dyn Log>,
+    pub(crate) storage: Arc<dyn StoragePort>,
     pub(crate) metrics: LiveMetrics,
     told: broadcast::Sender<Told>,
     /// The position up to which the feed has reported; `None` while no task reads the log.
@@ -57,11 +62,12 @@ impl fmt::Debug for LiveUpdates {
 }
 
 impl LiveUpdates {
-    /// The updates of this log. Nothing is read before the first stream is opened.
+    /// The updates of the log of this storage. Nothing is read before the first stream is opened. It must be the storage itself, without a
+    /// cache: a commit that does not write the row of its character does not say to which campaign that belongs, so the row is read.
     #[must_use]
-    pub fn new(log: Arc<dyn Log>) -> Self {
+    pub fn new(storage: Arc<dyn StoragePort>) -> Self {
         let shared = Shared {
-            log,
+            storage,
             metrics: LiveMetrics::default(),
             told: broadcast::Sender::new(BATCHES_KEPT),
             position: watch::Sender::new(None),
@@ -124,9 +130,34 @@ impl Shared {
         self.position.borrow().clone()
     }
 
-    fn tell(&self, batch: LogBatch) {
-        let next = batch.next;
-        let told = match all_updates(batch.commits.iter().map(AsRef::as_ref)) {
+    /// The next batch of the log, and its updates as [`updates_of`](Self::updates_of) has them.
+    pub(crate) async fn read(&self, after: &LogCursor, wait: Duration) -> Result<(LogBatch, Option<Vec<LiveUpdate>>)> {
+        let batch = self.storage.follow(after, MAX_FOLLOWED, wait).await?;
+        let updates = self.updates_of(&batch).await?;
+        Ok((batch, updates))
+    }
+
+    /// The updates that these commits imply. `None`: one of them may have changed anything.
+    pub(crate) async fn updates_of(&self, batch: &LogBatch) -> Result<Option<Vec<LiveUpdate>>> {
+        let each: Option<Vec<_>> = batch.commits.iter().map(|commit| updates(commit)).collect();
+        let Some(each) = each else { return Ok(None) };
+        let mut all: Vec<_> = each.into_iter().flatten().collect();
+        let without_row: HashSet<_> = all.iter().filter_map(LiveUpdate::of_character_alone).collect();
+        let read = stream::iter(without_row).map(|id| async move {
+            let found = Store::<Character>::find(self.storage.as_ref(), id, Deleted::Include).await?.value;
+            Ok::<_, StorageError>((id, found.and_then(|character| character.campaign_id)))
+        });
+        let campaigns: HashMap<CharacterId, _> = read.buffer_unordered(READ_AT_ONCE).try_collect().await?;
+        for update in &mut all {
+            if let Some(character) = update.of_character_alone() {
+                update.campaigns.extend(campaigns.get(&character).copied().flatten());
+            }
+        }
+        Ok(Some(all))
+    }
+
+    fn tell(&self, updates: Option<Vec<LiveUpdate>>, next: LogCursor) {
+        let told = match updates {
             Some(updates) => Told::Updates { updates: updates.into(), next: next.clone() },
             None => Told::Reset { next: next.clone() },
         };
@@ -136,12 +167,6 @@ impl Shared {
     }
 }
 
-/// The updates of all commits; `None` when one of them may have changed anything.
-pub(crate) fn all_updates<'a>(commits: impl Iterator<Item = &'a LoggedCommit>) -> Option<Vec<LiveUpdate>> {
-    let each: Option<Vec<_>> = commits.map(updates).collect();
-    each.map(|each| each.into_iter().flatten().collect())
-}
-
 /// Reads the log while there is a stream.
 async fn follow(shared: Arc<Shared>) {
     let mut cursor: Option<LogCursor> = None;
@@ -149,8 +174,8 @@ async fn follow(shared: Arc<Shared>) {
     let mut is_lost = false;
     while !shared.ends_unheard() {
         let step = match &cursor {
-            None => shared.log.head().await.map(Step::Begun),
-            Some(after) => shared.log.follow(after, MAX_FOLLOWED, WAIT).await.map(Step::Read),
+            None => shared.storage.head().await.map(Step::Begun),
+            Some(after) => shared.read(after, WAIT).await.map(|(batch, updates)| Step::Read(batch.next, updates)),
         };
         match step {
             Ok(Step::Begun(head)) => {
@@ -160,10 +185,10 @@ async fn follow(shared: Arc<Shared>) {
                 shared.position.send_replace(Some(head.clone()));
                 cursor = Some(head);
             }
-            Ok(Step::Read(batch)) => {
+            Ok(Step::Read(next, updates)) => {
                 backoff = BACKOFF.0;
-                cursor = Some(batch.next.clone());
-                shared.tell(batch);
+                cursor = Some(next.clone());
+                shared.tell(updates, next);
             }
             Err(error) if *error.kind() == ErrorKind::Gone => {
                 tracing::warn!("the log of commits begins again; live streams are reset");
@@ -181,5 +206,5 @@ async fn follow(shared: Arc<Shared>) {
 
 enum Step {
     Begun(LogCursor),
-    Read(LogBatch),
+    Read(LogCursor, Option<Vec<LiveUpdate>>),
 }

@@ -1,11 +1,11 @@
 //! The stream of one client.
 
 use crate::{
-    feed::{Shared, Told, all_updates},
+    feed::{Shared, Told},
     update::LiveUpdate,
 };
 use character_domain::{CampaignId, CharacterId};
-use character_storage_port::{ErrorKind, LogBatch, LogCursor, MAX_FOLLOWED, Result};
+use character_storage_port::{ErrorKind, LogBatch, LogCursor, Result};
 use std::{
     collections::{HashSet, VecDeque},
     fmt,
@@ -113,7 +113,7 @@ impl fmt::Debug for LiveStream {
 enum Woken {
     Closing,
     Silence,
-    Past(Result<LogBatch>),
+    Past(Result<(LogBatch, Option<Vec<LiveUpdate>>)>),
     Present(Result<Told, RecvError>),
 }
 
@@ -192,14 +192,14 @@ impl LiveStream {
         }
     }
 
-    fn take_past(&mut self, read: Result<LogBatch>) {
+    fn take_past(&mut self, read: Result<(LogBatch, Option<Vec<LiveUpdate>>)>) {
         let Place::Past { batches, not_before } = &mut self.place else { return };
         match read {
-            Ok(batch) => {
+            Ok((batch, updates)) => {
                 *batches += 1;
                 let is_too_far = batch.more && *batches >= MOST_BATCHES;
                 let is_done = !batch.more;
-                match all_updates(batch.commits.iter().map(AsRef::as_ref)) {
+                match updates {
                     Some(updates) if !is_too_far => {
                         self.seen.extend(updates.iter().map(|update| update.id));
                         self.position = batch.next;
@@ -274,11 +274,11 @@ impl Drop for LiveStream {
 }
 
 /// The next batch of the past; never, for a stream that is in the present.
-async fn past(shared: &Shared, position: &LogCursor, place: &Place) -> Result<LogBatch> {
+async fn past(shared: &Shared, position: &LogCursor, place: &Place) -> Result<(LogBatch, Option<Vec<LiveUpdate>>)> {
     let Place::Past { not_before, .. } = place else { return std::future::pending().await };
     if let Some(at) = not_before {
         sleep_until(*at).await;
     }
     // The client may have made up the first position, and what is read from there depends on it.
-    shared.log.follow(&position.clone().unverified(), MAX_FOLLOWED, Duration::ZERO).await
+    shared.read(&position.clone().unverified(), Duration::ZERO).await
 }

@@ -23,13 +23,21 @@ pub struct LiveUpdate {
     pub time: Timestamp,
     /// The character; `None` for an update of a campaign itself.
     pub character: Option<CharacterId>,
-    /// The campaigns of the character before and after the change, or the campaign itself.
+    /// The campaigns of the character before and after the change, or the campaign itself. The campaign of the character when the
+    /// update was read, when the commit did not write its row.
     pub campaigns: Vec<CampaignId>,
     /// The revision of the character or the campaign after the change. `None` when the commit did not write its row.
     pub revision: Option<Revision>,
     /// The names of the fields of the character or the campaign that the commit changed. Empty when it changed none of them,
     /// such as a creation, a deletion or a change of other rows, and when a release that does not record them made the commit.
     pub changed: Vec<String>,
+}
+
+impl LiveUpdate {
+    /// The character, when the commit did not write its row.
+    pub(crate) fn of_character_alone(&self) -> Option<CharacterId> {
+        self.character.filter(|_| self.revision.is_none())
+    }
 }
 
 /// The updates that a commit implies. `None`: the log does not know which rows it wrote, so anything may have changed.

@@ -4,8 +4,8 @@
 use character_domain::{Campaign, CampaignId, Character, CharacterId, UserId, now};
 use character_live_updates::{HEARTBEAT, Interest, LiveItem, LiveUpdate, LiveUpdates};
 use character_storage_port::{
-    CHARACTER_CREATED, CHARACTER_UPDATED, Change, Commit, DomainEvent, Entity, ErrorKind, Expect, Log, LogCursor,
-    MemoryStorage, Transaction,
+    CHARACTER_CREATED, CHARACTER_JOURNAL_UPDATED, CHARACTER_UPDATED, Change, Commit, DomainEvent, Entity, ErrorKind,
+    Expect, Log, LogCursor, MemoryStorage, Transaction,
 };
 use character_storage_testkit::{Fault, Operation, ScriptedFaults};
 use serde_json::json;
@@ -126,6 +126,33 @@ async fn a_stream_of_a_campaign_reports_its_characters_those_that_leave_and_the_
         (&*changed.update_type, changed.character, changed.campaigns),
         ("campaign.changed", None, vec![campaign])
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_a_campaign_reports_what_belongs_to_its_characters_and_leaves_their_rows_as_they_are() {
+    let log = Troubled::new();
+    let updates = log.updates();
+    let campaign = CampaignId::from(uuid::Uuid::now_v7());
+    let (member, stranger) = (character(Some(campaign)), character(None));
+    for row in [&member, &stranger] {
+        create(&log.storage, row).await;
+    }
+    let interest = Interest { campaigns: [campaign].into(), ..Interest::default() };
+    let mut stream = updates.open(interest.clone(), None).await.unwrap();
+    let LiveItem::Hello { id: begin } = next(&mut stream).await else { panic!("the first item is no hello") };
+    let journal_event = |of: &Character| event(CHARACTER_JOURNAL_UPDATED, of.id, json!({}));
+    // The characters cannot be read at first.
+    log.log.next_of(Operation::Find, Fault::FailBefore(ErrorKind::Timeout).into());
+    let events = vec![journal_event(&stranger), journal_event(&member)];
+    log.storage.commit(Transaction { events, ..Transaction::new() }).await.unwrap();
+    let (_, reported) = update(&mut stream).await;
+    let told = |update: LiveUpdate| (update.character, update.campaigns, update.revision);
+    assert_eq!(told(reported), (Some(member.id), vec![campaign], None));
+
+    // The same from the past.
+    let mut resumed = log.updates().open(interest, Some(begin)).await.unwrap();
+    next(&mut resumed).await;
+    assert_eq!(told(update(&mut resumed).await.1), (Some(member.id), vec![campaign], None));
 }
 
 #[tokio::test(start_paused = true)]

@@ -11793,7 +11793,7 @@ export interface operations {
             query?: {
                 /** @description Characters to report, repeated or separated by commas. At least one character or campaign, at most 500 together, and no more than fit into a request head of 16 KiB: about 430, separated by commas. */
                 character?: string[];
-                /** @description Campaigns to report, with the changes that give their characters another revision; repeated or separated by commas. Changes of journals, of events that are not applied and of labels are reported for named characters alone. */
+                /** @description Campaigns to report, with their characters; repeated or separated by commas. */
                 campaign?: string[];
             };
             header?: {
