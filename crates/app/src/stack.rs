@@ -175,7 +175,7 @@ pub async fn build(
     show_reports(&reporting, registry);
     let storage = watched(cached.clone().into_port(), &metrics, &reporting);
     let checked = storage_check("storage", Arc::clone(&origin));
-    let live = LiveUpdates::new(Arc::clone(&origin) as _);
+    let live = LiveUpdates::new(Arc::clone(&origin));
     live.metrics().register(registry);
     // Acts decide by the origin itself: a change that was judged by a row of this process fails when the row is old.
     let recent = watched(cached.recent().into_port(), &metrics, &reporting);

@@ -142,7 +142,7 @@ async fn a_stream_of_a_campaign_reports_what_belongs_to_its_characters_and_leave
     let LiveItem::Hello { id: begin } = next(&mut stream).await else { panic!("the first item is no hello") };
     let journal_event = |of: &Character| event(CHARACTER_JOURNAL_UPDATED, of.id, json!({}));
     // The characters cannot be read at first.
-    log.log.next_of(Operation::Find, Fault::FailBefore(ErrorKind::Timeout).into());
+    log.log.next_of(Operation::Find, Fault::FailBefore(ErrorKind::Timeout));
     let events = vec![journal_event(&stranger), journal_event(&member)];
     log.storage.commit(Transaction { events, ..Transaction::new() }).await.unwrap();
     let (_, reported) = update(&mut stream).await;
