@@ -138,14 +138,22 @@ impl Shared {
     }
 
     /// The updates that these commits imply. `None`: one of them may have changed anything.
-    pub(crate) async fn updates_of(&self, batch: &LogBatch) -> Result<Option<Vec<LiveUpdate>>> {
+    async fn updates_of(&self, batch: &LogBatch) -> Result<Option<Vec<LiveUpdate>>> {
         let each: Option<Vec<_>> = batch.commits.iter().map(|commit| updates(commit)).collect();
         let Some(each) = each else { return Ok(None) };
         let mut all: Vec<_> = each.into_iter().flatten().collect();
         let without_row: HashSet<_> = all.iter().filter_map(LiveUpdate::of_character_alone).collect();
         let read = stream::iter(without_row).map(|id| async move {
-            let found = Store::<Character>::find(self.storage.as_ref(), id, Deleted::Include).await?.value;
-            Ok::<_, StorageError>((id, found.and_then(|character| character.campaign_id)))
+            match Store::<Character>::find(self.storage.as_ref(), id, Deleted::Include).await {
+                Ok(found) => Ok((id, found.value.and_then(|character| character.campaign_id))),
+                Err(error) if error.is_outage() => Err(error),
+                // Neither can a reader of the campaign read it. What others wait for does not wait for an operator.
+                Err(error) => {
+                    let reason = error.kind().code();
+                    tracing::warn!(character = %id, reason, "streams of the campaign of a character do not report it: it cannot be read");
+                    Ok((id, None))
+                }
+            }
         });
         let campaigns: HashMap<CharacterId, _> = read.buffer_unordered(READ_AT_ONCE).try_collect().await?;
         for update in &mut all {

@@ -6,6 +6,7 @@ use crate::{
 };
 use character_domain::{CampaignId, CharacterId};
 use character_storage_port::{ErrorKind, LogBatch, LogCursor, Result};
+use futures_util::future::BoxFuture;
 use std::{
     collections::{HashSet, VecDeque},
     fmt,
@@ -79,10 +80,13 @@ pub enum LiveItem {
     },
 }
 
+/// A batch of the log, and its updates; `None`: anything may have changed.
+type ReadPast = (LogBatch, Option<Vec<LiveUpdate>>);
+
 /// Where the stream reads.
 enum Place {
-    /// In the log, behind `position`, until it reaches the present.
-    Past { batches: usize, not_before: Option<Instant> },
+    /// In the log, behind `position`, until it reaches the present. A read lasts over heartbeats.
+    Past { batches: usize, not_before: Option<Instant>, reading: Option<BoxFuture<'static, Result<ReadPast>>> },
     /// What the feed reports.
     Present,
 }
@@ -113,7 +117,7 @@ impl fmt::Debug for LiveStream {
 enum Woken {
     Closing,
     Silence,
-    Past(Result<(LogBatch, Option<Vec<LiveUpdate>>)>),
+    Past(Result<ReadPast>),
     Present(Result<Told, RecvError>),
 }
 
@@ -128,7 +132,7 @@ impl LiveStream {
     ) -> Self {
         shared.metrics.streams.inc();
         let place = match &resume {
-            Some(_) => Place::Past { batches: 0, not_before: None },
+            Some(_) => Place::past(),
             None => Place::Present,
         };
         let position = resume.unwrap_or(current);
@@ -178,7 +182,7 @@ impl LiveStream {
     }
 
     async fn woken(&mut self) -> Woken {
-        let closing = &mut self.closing;
+        let (closing, is_present) = (&mut self.closing, matches!(self.place, Place::Present));
         let closed = async {
             // A feed that is gone is closed too.
             drop(closing.wait_for(|closing| *closing).await);
@@ -187,13 +191,14 @@ impl LiveStream {
             biased;
             () = closed => Woken::Closing,
             () = sleep_until(self.next_heartbeat) => Woken::Silence,
-            read = past(&self.shared, &self.position, &self.place) => Woken::Past(read),
-            told = self.told.recv(), if matches!(self.place, Place::Present) => Woken::Present(told),
+            read = past(&self.shared, &self.position, &mut self.place) => Woken::Past(read),
+            told = self.told.recv(), if is_present => Woken::Present(told),
         }
     }
 
-    fn take_past(&mut self, read: Result<(LogBatch, Option<Vec<LiveUpdate>>)>) {
-        let Place::Past { batches, not_before } = &mut self.place else { return };
+    fn take_past(&mut self, read: Result<ReadPast>) {
+        let Place::Past { batches, not_before, reading } = &mut self.place else { return };
+        *reading = None;
         match read {
             Ok((batch, updates)) => {
                 *batches += 1;
@@ -235,7 +240,7 @@ impl LiveStream {
                 self.items.push_back(LiveItem::Reset { id: next });
             }
             // The log still has what the feed has dropped.
-            Err(RecvError::Lagged(_)) => self.place = Place::Past { batches: 0, not_before: None },
+            Err(RecvError::Lagged(_)) => self.place = Place::past(),
             Err(RecvError::Closed) => self.has_ended = true,
         }
     }
@@ -273,12 +278,24 @@ impl Drop for LiveStream {
     }
 }
 
-/// The next batch of the past; never, for a stream that is in the present.
-async fn past(shared: &Shared, position: &LogCursor, place: &Place) -> Result<(LogBatch, Option<Vec<LiveUpdate>>)> {
-    let Place::Past { not_before, .. } = place else { return std::future::pending().await };
-    if let Some(at) = not_before {
-        sleep_until(*at).await;
+impl Place {
+    fn past() -> Self {
+        Self::Past { batches: 0, not_before: None, reading: None }
     }
-    // The client may have made up the first position, and what is read from there depends on it.
-    shared.read(&position.clone().unverified(), Duration::ZERO).await
+}
+
+/// The next batch of the past; never, for a stream that is in the present.
+async fn past(shared: &Arc<Shared>, position: &LogCursor, place: &mut Place) -> Result<ReadPast> {
+    let Place::Past { not_before, reading, .. } = place else { return std::future::pending().await };
+    let read = reading.get_or_insert_with(|| {
+        // The client may have made up the first position, and what is read from there depends on it.
+        let (shared, after, not_before) = (Arc::clone(shared), position.clone().unverified(), *not_before);
+        Box::pin(async move {
+            if let Some(at) = not_before {
+                sleep_until(at).await;
+            }
+            shared.read(&after, Duration::ZERO).await
+        })
+    });
+    read.await
 }

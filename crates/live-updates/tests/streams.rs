@@ -1,7 +1,7 @@
 //! What a stream reports, whatever happens to the log, the process and the client.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use character_domain::{Campaign, CampaignId, Character, CharacterId, UserId, now};
+use character_domain::{Campaign, CampaignId, Character, CharacterId, Revision, UserId, now};
 use character_live_updates::{HEARTBEAT, Interest, LiveItem, LiveUpdate, LiveUpdates};
 use character_storage_port::{
     CHARACTER_CREATED, CHARACTER_JOURNAL_UPDATED, CHARACTER_UPDATED, Change, Commit, DomainEvent, Entity, ErrorKind,
@@ -148,6 +148,12 @@ async fn a_stream_of_a_campaign_reports_what_belongs_to_its_characters_and_leave
     let (_, reported) = update(&mut stream).await;
     let told = |update: LiveUpdate| (update.character, update.campaigns, update.revision);
     assert_eq!(told(reported), (Some(member.id), vec![campaign], None));
+
+    // One that can never be read again is left out, and what comes behind it is reported.
+    log.log.next_of(Operation::Find, Fault::FailBefore(ErrorKind::Corrupt));
+    log.storage.commit(Transaction { events: vec![journal_event(&member)], ..Transaction::new() }).await.unwrap();
+    rename(&log.storage, &member, "Bea").await;
+    assert_eq!(update(&mut stream).await.1.revision, Some(Revision(2)));
 
     // The same from the past.
     let mut resumed = log.updates().open(interest, Some(begin)).await.unwrap();

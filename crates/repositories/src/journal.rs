@@ -127,7 +127,14 @@ impl JournalRepository {
         dyn StoragePort: Store<E>,
     {
         self.context.find_owned::<JournalEntry>(of, entry).await?;
-        self.context.list(&E::narrowed(query, of, Some(entry)), wanted.into()).await
+        let records = self.context.list(&E::narrowed(query, of, Some(entry)), wanted.into()).await?;
+        Ok(records.map(|mut records| {
+            // What the entry has left behind when it moved belongs to its character nevertheless.
+            if records.items.iter().any(|row: &E| row.character_id() != of) {
+                records.items = records.items.into_iter().map(|row| row.given_to(of)).collect();
+            }
+            records
+        }))
     }
 
     /// One page of the records under all entries of this character, newest first, including those under soft-deleted

@@ -70,12 +70,17 @@ impl StorageContext {
     {
         let change = &change;
         self.act(CHANGED, request, move |attempt| async move {
-            let Belonging { row: current, .. } = belonging(&attempt, of, id, Deleted::Exclude, under).await?;
+            let Belonging { row: current, entry, has_moved } =
+                belonging(&attempt, of, id, Deleted::Exclude, under).await?;
             let next = change(&current)?;
-            if next == current {
+            if next == current && !has_moved {
                 return Ok(Decision::Unchanged(current));
             }
             let mut changes = attempt.changes();
+            // What its entry has left behind comes along, so the entry must not move on meanwhile.
+            if let Some(entry) = entry.filter(|_| has_moved) {
+                changes.keep_in_place(entry)?;
+            }
             let next = changes.replace(next)?;
             changes.row_event(&next, ChangeKind::Replace);
             Ok(changes.finish(next))

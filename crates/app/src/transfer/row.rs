@@ -212,7 +212,8 @@ macro_rules! under_entry {
                 let is_named = !self.character_id.0.is_nil();
                 // A change of theme leaves what is deleted under an entry that moves.
                 let tie = if is_named { Tie::SameCharacterAtFirst } else { Tie::GivesCharacter };
-                vec![named("journal_entry_id", EntityKind::JournalEntry, entry, tie)]
+                let entry = named("journal_entry_id", EntityKind::JournalEntry, entry, tie);
+                std::iter::once(entry).chain(is_named.then(|| of_character(self.character_id))).collect()
             }
             owned!();
             fn belong_to(&mut self, owner: CharacterId) {

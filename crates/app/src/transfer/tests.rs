@@ -201,6 +201,16 @@ async fn a_backup_is_taken_with_what_stayed_behind_when_its_entry_or_its_contain
 }
 
 #[tokio::test]
+async fn a_record_of_a_backup_whose_character_is_not_there_is_refused() {
+    let stranger = id(98);
+    let quest = with(quest(1, &id(1)), json!({ "character_id": stranger, "revision": 1 }));
+    let folder =
+        folder(&[characters(), ("journal_entries.ndjson", vec![entry(1, json!({}))]), ("quests.ndjson", vec![quest])]);
+    let report = imported(&MemoryStorage::new(), folder.path()).await;
+    assert_eq!(refusals(&report), [format!("quests.ndjson:1: character_id: there is no character {stranger}")]);
+}
+
+#[tokio::test]
 async fn the_progress_ends_at_the_size_of_all_files() {
     let mut seen = vec![0];
     import(&MemoryStorage::new(), demo_data(), |read| seen.push(read)).await.unwrap();

@@ -23,7 +23,7 @@ pub trait JournalRecord: Owned {
     /// This state of the row that `current` is, which keeps what no writer may change.
     #[must_use]
     fn in_place_of(self, current: &Self) -> Self;
-    /// The query for this character and, when given, this entry alone.
+    /// The query for this entry alone, when given, else for this character.
     fn narrowed(query: Self::Query, of: CharacterId, entry: Option<JournalEntryId>) -> Self::Query;
 }
 
@@ -49,7 +49,8 @@ macro_rules! journal_record {
                 Self { id, character_id, journal_entry_id, meta, ..self }
             }
             fn narrowed(query: $query, of: CharacterId, entry: Option<JournalEntryId>) -> $query {
-                $query { character_id: Some(of), journal_entry_id: entry.or(query.journal_entry_id), ..query }
+                let character_id = entry.is_none().then_some(of);
+                $query { character_id, journal_entry_id: entry.or(query.journal_entry_id), ..query }
             }
         }
     )+ };

@@ -6,7 +6,7 @@ use character_domain::{
     ExperienceEntry, JournalEntry, JournalEntryId, NewExperienceEntry, NewNpcRelationship, NewQuest, NpcRelationship,
     Quest,
 };
-use character_storage_port::{EntityKind, Expect, StoragePort, Store};
+use character_storage_port::{EntityKind, Expect, PageRequest, QuestQuery, StoragePort, Store};
 use character_storage_testkit::{Course, Gate, Operation, ScriptedFaults};
 
 struct Journey {
@@ -117,6 +117,9 @@ async fn a_record_that_an_earlier_release_left_behind_is_found_under_its_entry_a
     let (journal, of) = (world.journal(), entry.character_id);
     let found = journal.get_under::<Quest>(of, world.entry, quest.id, &plain()).await.unwrap().value;
     assert_eq!(found.character_id, of);
+    let query = QuestQuery::default();
+    let listed = journal.list_under::<Quest>(of, world.entry, query, PageRequest::default(), &plain()).await.unwrap();
+    assert_eq!(listed.value.items.to_vec(), [found]);
     let renamed = |quest: &Quest| Ok(Quest { title: "Found".to_owned(), ..quest.clone() });
     journal.patch_under::<Quest>(of, world.entry, quest.id, &plain(), renamed).await.unwrap();
     assert_eq!(world.storage.get::<Quest>(quest.id).await.unwrap().value.character_id, of);
