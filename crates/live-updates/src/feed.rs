@@ -39,6 +39,9 @@ pub(crate) enum Told {
     Reset { next: LogCursor },
 }
 
+/// A batch of the log, and its updates. `None`: anything may have changed.
+pub(crate) type ReadBatch = (LogBatch, Option<Vec<LiveUpdate>>);
+
 /// Live updates for every stream of a process. Cheap to clone.
 #[derive(Clone)]
 pub struct LiveUpdates {
@@ -130,8 +133,8 @@ impl Shared {
         self.position.borrow().clone()
     }
 
-    /// The next batch of the log, and its updates as [`updates_of`](Self::updates_of) has them.
-    pub(crate) async fn read(&self, after: &LogCursor, wait: Duration) -> Result<(LogBatch, Option<Vec<LiveUpdate>>)> {
+    /// The next batch of the log.
+    pub(crate) async fn read(&self, after: &LogCursor, wait: Duration) -> Result<ReadBatch> {
         let batch = self.storage.follow(after, MAX_FOLLOWED, wait).await?;
         let updates = self.updates_of(&batch).await?;
         Ok((batch, updates))
@@ -183,7 +186,7 @@ async fn follow(shared: Arc<Shared>) {
     while !shared.ends_unheard() {
         let step = match &cursor {
             None => shared.storage.head().await.map(Step::Begun),
-            Some(after) => shared.read(after, WAIT).await.map(|(batch, updates)| Step::Read(batch.next, updates)),
+            Some(after) => shared.read(after, WAIT).await.map(Step::Read),
         };
         match step {
             Ok(Step::Begun(head)) => {
@@ -193,10 +196,10 @@ async fn follow(shared: Arc<Shared>) {
                 shared.position.send_replace(Some(head.clone()));
                 cursor = Some(head);
             }
-            Ok(Step::Read(next, updates)) => {
+            Ok(Step::Read((batch, updates))) => {
                 backoff = BACKOFF.0;
-                cursor = Some(next.clone());
-                shared.tell(updates, next);
+                cursor = Some(batch.next.clone());
+                shared.tell(updates, batch.next);
             }
             Err(error) if *error.kind() == ErrorKind::Gone => {
                 tracing::warn!("the log of commits begins again; live streams are reset");
@@ -214,5 +217,5 @@ async fn follow(shared: Arc<Shared>) {
 
 enum Step {
     Begun(LogCursor),
-    Read(LogCursor, Option<Vec<LiveUpdate>>),
+    Read(ReadBatch),
 }

@@ -1,11 +1,11 @@
 //! The stream of one client.
 
 use crate::{
-    feed::{Shared, Told},
+    feed::{ReadBatch, Shared, Told},
     update::LiveUpdate,
 };
 use character_domain::{CampaignId, CharacterId};
-use character_storage_port::{ErrorKind, LogBatch, LogCursor, Result};
+use character_storage_port::{ErrorKind, LogCursor, Result};
 use futures_util::future::BoxFuture;
 use std::{
     collections::{HashSet, VecDeque},
@@ -80,13 +80,10 @@ pub enum LiveItem {
     },
 }
 
-/// A batch of the log, and its updates; `None`: anything may have changed.
-type ReadPast = (LogBatch, Option<Vec<LiveUpdate>>);
-
 /// Where the stream reads.
 enum Place {
     /// In the log, behind `position`, until it reaches the present. A read lasts over heartbeats.
-    Past { batches: usize, not_before: Option<Instant>, reading: Option<BoxFuture<'static, Result<ReadPast>>> },
+    Past { batches: usize, not_before: Option<Instant>, reading: Option<BoxFuture<'static, Result<ReadBatch>>> },
     /// What the feed reports.
     Present,
 }
@@ -117,7 +114,7 @@ impl fmt::Debug for LiveStream {
 enum Woken {
     Closing,
     Silence,
-    Past(Result<ReadPast>),
+    Past(Result<ReadBatch>),
     Present(Result<Told, RecvError>),
 }
 
@@ -196,7 +193,7 @@ impl LiveStream {
         }
     }
 
-    fn take_past(&mut self, read: Result<ReadPast>) {
+    fn take_past(&mut self, read: Result<ReadBatch>) {
         let Place::Past { batches, not_before, reading } = &mut self.place else { return };
         *reading = None;
         match read {
@@ -285,7 +282,7 @@ impl Place {
 }
 
 /// The next batch of the past; never, for a stream that is in the present.
-async fn past(shared: &Arc<Shared>, position: &LogCursor, place: &mut Place) -> Result<ReadPast> {
+async fn past(shared: &Arc<Shared>, position: &LogCursor, place: &mut Place) -> Result<ReadBatch> {
     let Place::Past { not_before, reading, .. } = place else { return std::future::pending().await };
     let read = reading.get_or_insert_with(|| {
         // The client may have made up the first position, and what is read from there depends on it.

@@ -153,7 +153,7 @@ impl<T: Clone> Held<T> {
     /// The settlement was kept.
     pub(crate) fn settled(&mut self, receipt: Receipt, now: Instant) {
         let now = self.time(now);
-        if let Some(entry) = self.entries.get(&receipt.sequence).filter(|entry| entry.delivery == receipt.delivery) {
+        if let Some(entry) = self.entry(receipt) {
             self.settled.add((receipt.sequence, entry.kept_at));
             self.remove(receipt.sequence, now);
         }
@@ -161,8 +161,7 @@ impl<T: Clone> Held<T> {
 
     /// Whether the settlement of a delivery has begun, and can still be sent.
     pub(crate) fn is_settling(&self, receipt: Receipt) -> bool {
-        let entry = self.entries.get(&receipt.sequence).filter(|entry| entry.delivery == receipt.delivery);
-        entry.is_some_and(|entry| entry.place == Place::Settling)
+        self.entry(receipt).is_some_and(|entry| entry.place == Place::Settling)
     }
 
     /// Whether everything that is on its way must arrive before [`all_arrived`](Self::all_arrived): an event was settled of which
@@ -179,7 +178,7 @@ impl<T: Clone> Held<T> {
     /// Whether the settlement was kept is unknown: when it was not, JetStream delivers the event again.
     pub(crate) fn unsettled(&mut self, receipt: Receipt, now: Instant) {
         let now = self.time(now);
-        if self.entries.get(&receipt.sequence).is_some_and(|entry| entry.delivery == receipt.delivery) {
+        if self.entry(receipt).is_some() {
             self.place(receipt.sequence, Place::Away(self.forgotten_at(now)), now);
         }
     }
@@ -261,6 +260,11 @@ impl<T: Clone> Held<T> {
     pub(crate) fn present(&self) -> usize {
         let is_present = |entry: &&Entry<T>| matches!(entry.place, Place::Waiting(_) | Place::Delivered { .. });
         self.entries.values().filter(is_present).count()
+    }
+
+    /// The event of a delivery that is its last one.
+    fn entry(&self, receipt: Receipt) -> Option<&Entry<T>> {
+        self.entries.get(&receipt.sequence).filter(|entry| entry.delivery == receipt.delivery)
     }
 
     fn delivered(&mut self, receipt: Receipt) -> Result<&mut Entry<T>, NotHeld> {

@@ -225,7 +225,7 @@ impl JournalRepository {
         dyn StoragePort: Store<E>,
     {
         let kept = |current: &E| Ok(change(current)?.in_place_of(current));
-        self.context.change_row(of, id, request, Under::Entry(entry, E::journal_entry_id, E::given_to), kept).await
+        self.context.change_row(of, id, request, under(entry), kept).await
     }
 
     /// Soft-deletes a live record under this entry.
@@ -243,7 +243,7 @@ impl JournalRepository {
     where
         dyn StoragePort: Store<E>,
     {
-        self.context.delete_row::<E>(of, id, request, Under::Entry(entry, E::journal_entry_id, E::given_to)).await
+        self.context.delete_row::<E>(of, id, request, under(entry)).await
     }
 
     /// Restores a soft-deleted record under this live entry, which gets another revision. One that is live is returned unchanged.
@@ -261,6 +261,11 @@ impl JournalRepository {
     where
         dyn StoragePort: Store<E>,
     {
-        self.context.restore_row(of, id, request, Under::Entry(entry, E::journal_entry_id, E::given_to)).await
+        self.context.restore_row(of, id, request, under(entry)).await
     }
+}
+
+/// The place of a record under this entry.
+fn under<E: JournalRecord>(entry: JournalEntryId) -> Under<E> {
+    Under::Entry(entry, E::journal_entry_id, E::given_to)
 }

@@ -23,6 +23,9 @@ mod consumers;
 mod derived;
 mod dialect;
 mod engine;
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod engines;
 mod epoch;
 mod fault;
 mod feed;

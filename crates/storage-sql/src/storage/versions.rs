@@ -149,6 +149,7 @@ impl Pass<'_> {
 mod tests {
     use super::*;
     use crate::{
+        engines::engines,
         fault::Fault,
         session::{Session, Statement, Work},
     };
@@ -173,17 +174,6 @@ mod tests {
             storage.commit(Transaction::new().with(replaced).with(Change::Create(version))).await.unwrap();
         }
         hero.id.0
-    }
-
-    /// A new storage of each engine that this build has.
-    async fn engines() -> (Vec<SqlStorage>, tempfile::TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        let mut engines = vec![SqlStorage::sqlite(folder.path().join("db")).await.unwrap()];
-        if cfg!(feature = "postgres") {
-            let url = character_tests::PostgresServer::shared().fresh_schema_url();
-            engines.push(SqlStorage::connect(&url, crate::SqlOptions::default()).await.unwrap());
-        }
-        (engines, folder)
     }
 
     /// A process may end between a part and the next note.

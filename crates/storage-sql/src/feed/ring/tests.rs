@@ -1,22 +1,12 @@
 use super::*;
 use crate::{
     SqlStorage,
+    engines::engines,
     log::{ReadHead, ReadLog},
     place::Ticks,
 };
 use character_storage_port::{Commit, FOLLOW, Transaction, TransactionId};
 use std::collections::BTreeSet;
-
-/// A new storage of each engine that this build has.
-async fn engines() -> (Vec<SqlStorage>, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let mut engines = vec![SqlStorage::sqlite(folder.path().join("db")).await.unwrap()];
-    if cfg!(feature = "postgres") {
-        let url = character_tests::PostgresServer::shared().fresh_schema_url();
-        engines.push(SqlStorage::connect(&url, crate::SqlOptions::default()).await.unwrap());
-    }
-    (engines, folder)
-}
 
 async fn commit(storage: &SqlStorage, number: usize) {
     let together = (0..number).map(|_| Transaction::new()).collect();
