@@ -61,11 +61,17 @@ fn mutants(root: &Path) -> Vec<Mutant> {
     let source = root.join(CRATE).join("src");
     let mut mutants = Vec::new();
     let name = |file: &Path| file.strip_prefix(root).expect("it is inside").to_owned();
-    for file in files(&source, "rs") {
-        let is_test = ["tests.rs", "plans.rs", "engines.rs"].iter().any(|name| file.ends_with(name));
-        let text = fs::read_to_string(&file).expect("a source");
-        for change in code::changes_of(&text).into_iter().filter(|_| !is_test) {
-            mutants.push(Mutant { file: name(&file), place: Place::Code(change) });
+    let sources: Vec<(PathBuf, String)> = files(&source, "rs")
+        .into_iter()
+        .map(|file| {
+            let text = fs::read_to_string(&file).expect("a source");
+            (file, text)
+        })
+        .collect();
+    let tests: BTreeSet<PathBuf> = sources.iter().flat_map(|(file, text)| code::files_of_tests(file, text)).collect();
+    for (file, text) in sources.iter().filter(|(file, _)| !tests.contains(file)) {
+        for change in code::changes_of(text) {
+            mutants.push(Mutant { file: name(file), place: Place::Code(change) });
         }
     }
     for file in files(&source.join("sql"), "sql") {

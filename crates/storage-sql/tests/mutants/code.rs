@@ -4,9 +4,12 @@
 //! changes. Constants, macros and tests are left alone.
 
 use proc_macro2::Span;
-use std::ops::Range;
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 use syn::{
-    Arm, Attribute, BinOp, Block, Expr, ExprBinary, ExprIf, ExprMatch, ExprStruct, ExprUnary, ImplItemFn, ItemFn,
+    Arm, Attribute, BinOp, Block, Expr, ExprBinary, ExprIf, ExprMatch, ExprStruct, ExprUnary, ImplItemFn, Item, ItemFn,
     ItemImpl, ItemMod, Pat, ReturnType, Signature, Stmt, Type, UnOp, parse_file,
     spanned::Spanned,
     visit::{self, Visit},
@@ -74,6 +77,19 @@ pub(crate) fn changes_of(text: &str) -> Vec<Change> {
     let mut finder = Finder { text, path: Vec::new(), changes: Vec::new() };
     finder.visit_file(&file);
     finder.changes
+}
+
+/// The files of modules that this file declares for tests only. The build that finds what does not compile has no tests, so
+/// their changes would only be seen to fail later.
+pub(crate) fn files_of_tests(file: &Path, text: &str) -> Vec<PathBuf> {
+    let is_root = ["lib.rs", "mod.rs"].iter().any(|name| file.ends_with(name));
+    let folder = if is_root { file.with_file_name("") } else { file.with_extension("") };
+    let items = parse_file(text).expect("the code compiles").items;
+    let of_tests = items.iter().filter_map(|item| match item {
+        Item::Mod(module) if module.content.is_none() && is_test(&module.attrs) => Some(module),
+        _ => None,
+    });
+    of_tests.map(|module| folder.join(format!("{}.rs", module.ident))).collect()
 }
 
 /// The file with these changes built in, each with the number that switches it on.
