@@ -1,5 +1,6 @@
 //! Requests to services: which instances there are, which one is tried, and what is sent on.
 
+mod attempts;
 mod forward;
 mod headers;
 mod instance;

@@ -930,8 +930,17 @@ async fn a_request_that_no_instance_receives_names_the_service_and_each_cause() 
     assert_eq!(problem["detail"], "no instance of scrolls is registered");
 }
 
-/// An instance that reads a request and closes the connection without a reply.
-async fn breaking() -> (String, Arc<AtomicUsize>) {
+/// The replies that an instance may break off: before the head, in it, and in bodies that the hub reads whole and sends on in parts.
+const BROKEN_REPLIES: [&str; 5] = [
+    "",
+    "HTTP/1.1 200 OK\r\ncontent-le",
+    "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf",
+    "HTTP/1.1 200 OK\r\ncontent-length: 10000000\r\n\r\nhalf",
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+];
+
+/// An instance that reads a request, writes this and closes the connection.
+async fn breaking(reply: &'static str) -> (String, Arc<AtomicUsize>) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -946,6 +955,7 @@ async fn breaking() -> (String, Arc<AtomicUsize>) {
                 stream.write_all(healthy).await.unwrap();
             } else {
                 counted.fetch_add(1, Ordering::SeqCst);
+                stream.write_all(reply.as_bytes()).await.unwrap();
             }
         }
     });
@@ -953,8 +963,41 @@ async fn breaking() -> (String, Arc<AtomicUsize>) {
 }
 
 #[actix_web::test]
+async fn an_instance_that_breaks_a_reply_off_is_set_aside() {
+    for reply in BROKEN_REPLIES {
+        let (broken, received) = breaking(reply).await;
+        let (working, asked, handle) = instance("working").await;
+        let config =
+            HubServerConfig { probe_every: Duration::from_secs(600), ..services("sheets", &[&broken, &working]) };
+        let hub = listening(config).await;
+        let states = async || json_of(hub.request(Method::GET, "/v1/services").send().await.unwrap(), 200).await;
+        let is_aside = async || {
+            let states = states().await;
+            let instances = states["services"][0]["instances"].as_array().unwrap();
+            instances.iter().find(|instance| instance["url"] == broken.as_str()).unwrap()["healthy"] == false
+        };
+        assert!(!is_aside().await);
+        while received.load(Ordering::SeqCst) == 0 {
+            let response = hub.request(Method::POST, "/v1/services/sheets/x").send().await.unwrap();
+            // The end of a reply that is sent on in parts.
+            drop(response.bytes().await);
+        }
+        assert!(is_aside().await, "{reply:?}");
+        assert!(asked.load(Ordering::SeqCst) <= 1);
+        handle.stop(false).await;
+    }
+}
+
+#[actix_web::test]
 async fn only_an_idempotent_request_is_sent_again_after_an_instance_may_have_received_it() {
-    let (broken, received) = breaking().await;
+    for reply in &BROKEN_REPLIES[..3] {
+        repeats_only_what_is_idempotent(reply).await;
+    }
+}
+
+/// An instance breaks its replies off like this.
+async fn repeats_only_what_is_idempotent(reply: &'static str) {
+    let (broken, received) = breaking(reply).await;
     let (working, asked, handle) = instance("working").await;
     let config = HubServerConfig { probe_every: Duration::from_secs(600), ..services("sheets", &[&broken, &working]) };
     let request = |hub: &Listening, method: Method| hub.request(method, "/v1/services/sheets/x");
@@ -984,7 +1027,7 @@ async fn only_an_idempotent_request_is_sent_again_after_an_instance_may_have_rec
             }
             worst = worst.max(found);
         }
-        assert_eq!(worst, status, "{method} {idempotent:?}");
+        assert_eq!(worst, status, "{method} {idempotent:?} {reply:?}");
     }
     assert!(received.load(Ordering::SeqCst) >= 2 && asked.load(Ordering::SeqCst) >= 4);
     handle.stop(false).await;

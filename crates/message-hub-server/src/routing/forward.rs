@@ -1,69 +1,31 @@
-//! Sends a request to an instance of a service, and its reply back.
+//! Takes a request to a service: an instance receives it, or the hub behind.
 
 use super::{
+    attempts::{Outgoing, Repeat, try_each, without_body},
     headers,
-    instance::{Instance, Loaded},
     register::service,
 };
 use crate::{
-    HubServer, body,
-    caller::{self, LIMIT},
+    HubServer, body, caller,
     metrics::Metrics,
     refusal::{Answer, Refusal},
 };
 use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder,
-    body::{None as NoBody, SizedStream},
+    HttpRequest, HttpResponse,
     http::{Method, StatusCode},
     web::{Bytes, Data, Payload},
 };
-use character_error_reporter::redacted;
-use character_http_kit::FollowedToken;
 use character_message_hub::{Applied, ErrorKind, Headers, HubError, REQUEST, Reply, ServiceName, ServiceRequest};
 use character_message_hub_wire as wire;
-use futures_util::{StreamExt as _, stream};
-use reqwest::header::{CONTENT_LENGTH, HeaderMap as OutHeaders};
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 /// How long a service may take when the request does not say so, and at most.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
-/// A reply up to this size is read whole before it is sent on, so that one that breaks off becomes a problem. 1 MiB.
-const WHOLE: u64 = 1024 * 1024;
-/// The maximum number of instances that may have received an idempotent request.
-const MAX_ATTEMPTS: usize = 3;
 /// The responder of a reply that the hub itself conveyed.
 const BY_HUB: &str = "hub";
-
-/// A request, ready to be sent to any instance.
-struct Outgoing {
-    to: ServiceName,
-    method: reqwest::Method,
-    /// Path and query at the service.
-    path: String,
-    headers: OutHeaders,
-    body: Bytes,
-    timeout: Duration,
-    deadline: Instant,
-    repeat: Repeat,
-    /// The token that the caller sent.
-    token: FollowedToken,
-}
-
-impl Outgoing {
-    fn late(&self) -> HubError {
-        HubError::new(ErrorKind::Timeout, REQUEST).within(LIMIT, self.timeout)
-    }
-}
-
-/// Whether a second instance may receive a request that a first one may have received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Repeat {
-    Safe,
-    Unsafe,
-}
 
 pub(crate) async fn forward(request: HttpRequest, payload: Payload, server: Data<HubServer>) -> Answer {
     let result = try_forward(request, payload, &server).await;
@@ -104,7 +66,7 @@ async fn try_forward(request: HttpRequest, payload: Payload, server: &HubServer)
     let timeout = caller::timeout(request.headers(), DEFAULT_TIMEOUT, LONGEST_TIMEOUT)?;
     let repeat = repeat(&request)?;
     let deadline = started + timeout;
-    let late = || HubError::new(ErrorKind::Timeout, REQUEST).with_applied(Applied::No).within(LIMIT, timeout);
+    let late = || HubError::new(ErrorKind::Timeout, REQUEST).with_applied(Applied::No).within(caller::LIMIT, timeout);
     let read = body::read(&request, payload, server.routed_limits());
     let body = timeout_at(deadline, read).await.map_err(|_| late())??;
     let candidates = server.router().candidates(&to);
@@ -165,115 +127,6 @@ fn repeat(request: &HttpRequest) -> Answer<Repeat> {
         }
         None | Some("false") => Ok(Repeat::Safe),
         Some(_) => Err(Refusal::field(wire::IDEMPOTENT, "must be true or false")),
-    }
-}
-
-/// Tries the instances in their order, as long as that is safe.
-async fn try_each(
-    server: &HubServer,
-    outgoing: &Outgoing,
-    candidates: &[Arc<Instance>],
-) -> Result<HttpResponse, HubError> {
-    let (mut received, mut causes) = (0, Vec::new());
-    for instance in candidates {
-        let left = outgoing.deadline.saturating_duration_since(Instant::now());
-        if left < Duration::from_millis(1) {
-            let applied = if received == 0 { Applied::No } else { Applied::Unknown };
-            return Err(outgoing.late().with_applied(applied));
-        }
-        let loaded = Loaded::new(instance);
-        let error = match send(server, outgoing, instance, left).await {
-            Ok(response) => {
-                instance.replied();
-                return reply(response, outgoing, loaded, instance).await;
-            }
-            Err(error) => error,
-        };
-        if error.is_connect() {
-            // It never received the request.
-            let cause = cause(error);
-            server.router().set_aside(instance, &cause);
-            causes.push(format!("{}: {cause}", instance.id));
-            continue;
-        }
-        if error.is_timeout() {
-            return Err(outgoing.late().with_source(error.without_url()));
-        }
-        server.router().set_aside(instance, "it broke a connection off");
-        received += 1;
-        if outgoing.repeat == Repeat::Unsafe || received == MAX_ATTEMPTS {
-            return Err(broken(error));
-        }
-        causes.push(format!("{}: it broke the connection off", instance.id));
-    }
-    let detail = format!("no instance of {} can be reached: {}", outgoing.to, causes.join("; "));
-    // One that broke the connection off may have received the request.
-    let kind = if received > 0 { ErrorKind::Unavailable { retry_after: None } } else { ErrorKind::NoResponder };
-    Err(HubError::new(kind, REQUEST).with_detail(detail))
-}
-
-/// Why a connection could not be made, such as a name that DNS does not know.
-pub(super) fn cause(error: reqwest::Error) -> String {
-    redacted(&error.without_url()).to_string()
-}
-
-fn broken(error: reqwest::Error) -> HubError {
-    let detail = "the instance of the service broke the connection off";
-    let failed = HubError::new(ErrorKind::Unavailable { retry_after: None }, REQUEST);
-    failed.with_detail(detail).with_source(error.without_url())
-}
-
-async fn send(
-    server: &HubServer,
-    outgoing: &Outgoing,
-    instance: &Instance,
-    left: Duration,
-) -> Result<reqwest::Response, reqwest::Error> {
-    let mut headers = outgoing.headers.clone();
-    headers::set_timeout(&mut headers, left);
-    let url = format!("{}{}", instance.url.as_str(), outgoing.path);
-    let request = server.router().client.request(outgoing.method.clone(), url).headers(headers).timeout(left);
-    let has_body = !outgoing.body.is_empty() || !matches!(outgoing.method.as_str(), "GET" | "HEAD" | "DELETE");
-    if has_body { request.body(outgoing.body.clone()) } else { request }.send().await
-}
-
-/// The reply of a service, as the caller receives it.
-async fn reply(
-    response: reqwest::Response,
-    outgoing: &Outgoing,
-    loaded: Loaded,
-    instance: &Instance,
-) -> Result<HttpResponse, HubError> {
-    let status = StatusCode::from_u16(response.status().as_u16()).map_err(|_| {
-        HubError::new(ErrorKind::Corrupt, REQUEST).with_detail("the service replied with an unknown status")
-    })?;
-    let mut builder = HttpResponse::build(status);
-    for (name, value) in headers::of_reply(response.headers()) {
-        builder.append_header((name, value));
-    }
-    builder.insert_header((wire::RESPONDER, instance.id.as_str()));
-    if outgoing.method == reqwest::Method::HEAD {
-        let length = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        return Ok(without_body(builder, length));
-    }
-    if response.content_length().is_some_and(|length| length <= WHOLE) {
-        let body = timeout_at(outgoing.deadline, response.bytes()).await;
-        let body = body.map_err(|_| outgoing.late())?;
-        return Ok(builder.body(body.map_err(broken)?));
-    }
-    // The client of the request ends the stream at the deadline too.
-    let parts = response.bytes_stream().map(move |part| {
-        let _in_flight = &loaded;
-        part.map_err(io::Error::other)
-    });
-    Ok(builder.streaming(outgoing.token.clone().over(parts)))
-}
-
-/// The response to `HEAD`, with the length that the service named. An empty body would declare the length 0.
-fn without_body(mut builder: HttpResponseBuilder, length: Option<u64>) -> HttpResponse {
-    match length {
-        Some(length) => builder.body(SizedStream::new(length, stream::empty::<io::Result<Bytes>>())),
-        None => builder.body(NoBody::new()),
     }
 }
 

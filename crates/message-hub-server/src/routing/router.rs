@@ -1,6 +1,6 @@
 //! The services with their instances.
 
-use super::{forward::cause, instance::Instance, sharing::Registration};
+use super::{attempts::cause, instance::Instance, sharing::Registration};
 use crate::{
     config::{HubServerConfig, InstanceUrl},
     metrics::Metrics,
