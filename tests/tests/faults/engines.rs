@@ -3,7 +3,7 @@
 use super::{
     failover::{shown, stored},
     load::Load,
-    world::{Side, TOKEN, alone, each_of},
+    world::{Side, TOKEN, beside_others, each_of},
 };
 use crate::support::{Answer, client, send, sheet, until};
 use character_tests::{NatsCluster, NatsRelease, PgBouncer, PostgresServer, Service, ServiceBuilder};
@@ -18,7 +18,7 @@ fn storage(database: &str) -> ServiceBuilder {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_a_pooler_in_transaction_mode_two_storage_services_lose_and_double_nothing() {
-    let _alone = alone().await;
+    let _shared = beside_others().await;
     let server = PostgresServer::start();
     let pooler = PgBouncer::start(&server);
     // Versions are thinned meanwhile, which also works in transactions alone.
@@ -38,7 +38,7 @@ async fn behind_a_pooler_in_transaction_mode_two_storage_services_lose_and_doubl
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_nats_server_that_is_lost_delays_no_request_and_loses_no_event() {
-    let _alone = alone().await;
+    let _shared = beside_others().await;
     let cluster = NatsCluster::start(NatsRelease::Current);
     let hub = Service::message_hub()
         .env("MESSAGE_HUB_TOKEN", HUB_TOKEN)

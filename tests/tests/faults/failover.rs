@@ -3,7 +3,7 @@
 
 use super::{
     load::Load,
-    world::{PEACE, Side, TOKEN, alone, each_of},
+    world::{PEACE, Side, TOKEN, beside_others, each_of},
 };
 use crate::support::{Answer, client, metrics, send, sheet, try_send, until};
 use character_tests::{PgBouncer, PostgresServer, RedisServer, Service};
@@ -172,24 +172,24 @@ async fn fails_over(loss: Loss, way: Way) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_is_killed_is_replaced_by_its_standby_without_a_restart_and_without_a_lost_write() {
-    let _alone = alone().await;
+    let _shared = beside_others().await;
     fails_over(Loss::Killed, Way::BothAddresses).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_hangs_is_replaced_by_its_standby_without_a_restart_and_without_a_lost_write() {
-    let _alone = alone().await;
+    let _shared = beside_others().await;
     fails_over(Loss::Frozen, Way::BothAddresses).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_is_killed_behind_a_pooler_is_replaced_without_a_restart_and_without_a_lost_write() {
-    let _alone = alone().await;
+    let _shared = beside_others().await;
     fails_over(Loss::Killed, Way::Pooler).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_hangs_behind_a_pooler_is_replaced_without_a_restart_and_without_a_lost_write() {
-    let _alone = alone().await;
+    let _shared = beside_others().await;
     fails_over(Loss::Frozen, Way::Pooler).await;
 }

@@ -2,14 +2,14 @@
 
 use super::{
     load::Load,
-    world::{World, alone, each_of},
+    world::{World, beside_others, each_of},
 };
 use character_tests::{PostgresServer, RedisServer};
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_kill_of_any_process_loses_doubles_or_halves_a_write() {
-    let _alone = alone().await;
+    let _shared = beside_others().await;
     let (postgres, redis) = (PostgresServer::start(), RedisServer::start());
     let world = World::new(&postgres, Some(&redis), &[]);
     let load = Load::begin(&world).await;

@@ -5,6 +5,7 @@ use character_fault_proxy::{Fault, FaultProxy};
 use character_tests::{PostgresServer, RedisServer, Service};
 use serde_json::json;
 use std::{net::SocketAddr, time::Duration};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub(crate) const TOKEN: &str = "token-of-the-tests";
 
@@ -25,10 +26,16 @@ pub(crate) fn each_of(faults: usize) -> Duration {
     share.unwrap_or(SHORTEST).max(SHORTEST)
 }
 
-/// Tests that measure time have the machine for themselves.
-pub(crate) async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
-    static MACHINE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-    MACHINE.lock().await
+static MACHINE: RwLock<()> = RwLock::const_new(());
+
+/// Tests with close bounds of time have the machine for themselves.
+pub(crate) async fn alone() -> RwLockWriteGuard<'static, ()> {
+    MACHINE.write().await
+}
+
+/// Tests that wait for most of their time, or have wide bounds, share it with one another.
+pub(crate) async fn beside_others() -> RwLockReadGuard<'static, ()> {
+    MACHINE.read().await
 }
 
 /// How long everything works between two faults, so that the next one can lose something.
