@@ -23,11 +23,12 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-/// The shortest time from one poll to the next: thousands of commits a second are read some at a time.
+/// The shortest time from one poll to the next, so that commits are read some at a time.
 const GAP: Duration = Duration::from_millis(4);
-/// The same after a poll that found many.
+/// The same under load: a poll, and the response to each follower, cost as much as several commits.
 const LONG_GAP: Duration = Duration::from_millis(20);
-const MANY: usize = 100;
+/// The number of commits a second from which on it is load.
+const LOAD: u128 = 2_000;
 /// How long the first pause after a failure is. Each is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -36,15 +37,23 @@ pub(super) struct Poller {
     source: Source,
     shared: Arc<Shared>,
     requests: mpsc::Receiver<Request>,
+    /// When the last poll began.
+    last: Instant,
 }
 
 /// The storage is gone.
 type Dropped = ControlFlow<()>;
 
+/// The shortest time until the next poll, after one that found this number of commits of this time.
+fn gap(found: usize, of: Duration) -> Duration {
+    let (found, load) = (found as u128 * 1_000_000, LOAD * of.as_micros());
+    if found > 0 && found >= load { LONG_GAP } else { GAP }
+}
+
 impl Poller {
     pub(super) fn new(origin: Origin, shared: Arc<Shared>, requests: mpsc::Receiver<Request>) -> Self {
         let source = Source::new(origin, &shared);
-        Self { source, shared, requests }
+        Self { source, shared, requests, last: Instant::now() }
     }
 
     pub(super) async fn run(mut self) {
@@ -142,11 +151,9 @@ impl Poller {
 
     /// Until the next poll is due, or a commit is there.
     async fn wait(&mut self, begun: Instant, found: Option<usize>) -> Dropped {
-        let gap = match found {
-            None => return self.serve_waiting().await,
-            Some(found) if found >= MANY => LONG_GAP,
-            Some(_) => GAP,
-        };
+        let since = std::mem::replace(&mut self.last, begun);
+        let Some(found) = found else { return self.serve_waiting().await };
+        let gap = gap(found, begun.saturating_duration_since(since));
         let shared = Arc::clone(&self.shared);
         loop {
             // A storage that is not followed is woken by its commits alone.
@@ -243,5 +250,27 @@ impl Poller {
         };
         let commits = page.entries.iter().map(|entry| Arc::clone(&entry.commit)).collect();
         Ok(Ok(ring::batch(page.epoch, commits, &next, more)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_read_less_often_while_many_commits_are_made_and_only_then() {
+        for (found, millis, expected) in [
+            (0, 0, GAP),
+            (1, 200, GAP),
+            (2, 4, GAP),
+            (7, 4, GAP),
+            (8, 4, LONG_GAP),
+            // Slower than that, a poll after the long time finds as many, and the short time holds again.
+            (39, 20, GAP),
+            (40, 20, LONG_GAP),
+            (512, 200, LONG_GAP),
+        ] {
+            assert_eq!(gap(found, Duration::from_millis(millis)), expected, "{found} in {millis} ms");
+        }
     }
 }
