@@ -25,6 +25,8 @@ mod connect;
 pub(crate) mod connector;
 mod fault;
 mod pools;
+#[cfg(test)]
+mod scripted;
 mod session;
 mod snapshot;
 pub(crate) mod tls;
@@ -201,3 +203,6 @@ impl Work for Ask {
         session.query(Statement::new(self.0, vec![])).await.map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests;

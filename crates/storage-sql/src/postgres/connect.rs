@@ -236,21 +236,4 @@ fn one_of(config: &Config, index: usize) -> Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_server_has_its_own_address_and_everything_else_of_all() {
-        let all: Config = "postgres://u:p@one:1,two/d?options=-c%20a%3Db&target_session_attrs=read-write\
-                           &application_name=x&connect_timeout=3&keepalives_idle=7&keepalives_retries=2"
-            .parse()
-            .unwrap();
-        for (index, (host, port)) in [("one", 1), ("two", 5432)].into_iter().enumerate() {
-            let expected = format!(
-                "postgres://u:p@{host}:{port}/d?options=-c%20a%3Db&target_session_attrs=read-write&application_name=x\
-                 &connect_timeout=3&keepalives_idle=7&keepalives_retries=2"
-            );
-            assert_eq!(one_of(&all, index), expected.parse().unwrap(), "{host}");
-        }
-    }
-}
+mod tests;

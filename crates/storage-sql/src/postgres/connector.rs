@@ -104,3 +104,6 @@ impl Connect for Connector {
         Box::pin(self.session())
     }
 }
+
+#[cfg(test)]
+mod tests;

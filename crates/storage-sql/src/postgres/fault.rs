@@ -49,7 +49,7 @@ pub(super) fn pool_fault(error: PoolError) -> Fault {
 
 /// Whether the server asks for a password and the configuration has none.
 fn lacks_password(error: &tokio_postgres::Error) -> bool {
-    error.to_string().contains("password missing")
+    describe(error).contains("password missing")
 }
 
 /// What is wrong, for an operator: neither names nor values.
@@ -174,3 +174,6 @@ pub(crate) fn may_come_back(cause: &(dyn StdError + 'static)) -> Option<bool> {
     }
     matches!(cause.downcast_ref(), Some(PoolError::Timeout(_))).then_some(true)
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,3 +152,6 @@ impl AsyncWrite for PostgresTlsStream {
         Pin::new(&mut *self.0).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

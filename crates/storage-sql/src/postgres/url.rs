@@ -109,6 +109,7 @@ fn decoded(text: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::DatabaseLocation;
+    use tokio_postgres::config::SslMode;
 
     #[test]
     fn a_value_that_is_not_encoded_rightly_is_refused() {
@@ -147,6 +148,40 @@ mod tests {
         for refused in ["standby", "read-only", "prefer-standby", ""] {
             assert_eq!(target(&format!("postgres://u@a,b/d?target_session_attrs={refused}")), None, "{refused}");
         }
+    }
+
+    #[test]
+    fn one_port_is_of_all_hosts_and_several_are_of_as_many() {
+        let ports = |url: &str| match DatabaseLocation::parse(url).map(|location| location.0) {
+            Ok(Place::Postgres { address, .. }) => Some(address.config.get_ports().to_vec()),
+            _ => None,
+        };
+        assert_eq!(ports("postgres://u@h:1/d"), Some(vec![1]));
+        assert_eq!(ports("postgres://u@a:1,b:2,c:3/d"), Some(vec![1, 2, 3]));
+        assert_eq!(ports("postgres://u@a:1,b:2/d?port=3"), None);
+        let three = "postgres:///d?hostaddr=127.0.0.1,127.0.0.2,127.0.0.3";
+        assert_eq!(ports(three), Some(vec![]));
+        assert_eq!(ports(&format!("{three}&port=1")), Some(vec![1]));
+        assert_eq!(ports(&format!("{three}&port=1,2,3")), Some(vec![1, 2, 3]));
+        assert_eq!(ports(&format!("{three}&port=1,2")), None);
+        assert_eq!(ports("postgres:///d?port=1"), None);
+    }
+
+    #[test]
+    fn the_last_of_an_option_of_tls_counts_and_a_mode_of_pooling_given_twice_is_refused() {
+        let mode = |options: &str| {
+            let location = DatabaseLocation::parse(&format!("postgres://u@h/d?{options}"));
+            match location.map(|location| location.0) {
+                Ok(Place::Postgres { address, .. }) => Some(address.config.get_ssl_mode()),
+                _ => None,
+            }
+        };
+        assert_eq!(mode("application_name=x"), Some(SslMode::Prefer));
+        assert_eq!(mode("sslmode=require"), Some(SslMode::Require));
+        assert_eq!(mode("sslmode=require&sslmode=disable"), Some(SslMode::Disable));
+        assert_eq!(mode("sslmode=disable&sslmode=require&application_name=x"), Some(SslMode::Require));
+        assert_eq!(mode("pool_mode=session&pool_mode=session"), None);
+        assert_eq!(mode("target_session_attrs=any&target_session_attrs=any"), None);
     }
 
     #[test]
