@@ -194,3 +194,6 @@ async fn drive(mut link: Link, me: String, echo: Arc<AtomicU64>, shared: Arc<Sha
     }
     shared.wake.notify_one();
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,9 +34,14 @@ pub(super) struct Serving {
     pub(super) news: Vec<(&'static str, &'static str)>,
     /// What it answers to `SHOW transaction_read_only`; empty: `off`.
     pub(super) read_only: &'static str,
-    /// The beginning of the commands that it answers with an error, and its fields.
+    /// It answers `on` when that is asked at the begin of a transaction, and not of a new connection.
+    pub(super) read_only_later: bool,
+    /// The beginning of the commands that it answers with an error, and its fields; without any, it never answers.
     pub(super) refuses: Option<(&'static str, Vec<(char, String)>)>,
 }
+
+/// See [`Serving::refuses`].
+pub(super) const NO_ANSWER: Vec<(char, String)> = Vec::new();
 
 pub(super) const NEWS: &str = "NEWS";
 
@@ -45,7 +50,7 @@ pub(super) const NEWS: &str = "NEWS";
 pub(super) struct Heard {
     /// The parameters of each new connection.
     pub(super) startups: Vec<BTreeMap<String, String>>,
-    /// The commands, and the statements as they are prepared.
+    /// The commands and statements; those that are prepared under a name with `PREPARE` in front.
     pub(super) commands: Vec<String>,
 }
 
@@ -180,23 +185,30 @@ async fn serve(mut stream: TcpStream, script: Script, heard: &Mutex<Heard>) -> s
                     let notice = fields(b'N', &error_of("00000", "there is news", "NOTICE"));
                     stream.write_all(&[reports(&serving.news), notice].concat()).await?;
                 }
-                let answer = match serving.refusal(&command) {
+                let answer = match serving.refusal(&command).await {
                     Some(error) => error,
                     None if command.contains("SHOW transaction_read_only") => {
-                        row(if serving.read_only.is_empty() { "off" } else { serving.read_only })
+                        let is_later = serving.read_only_later && command != "SHOW transaction_read_only";
+                        row(if is_later {
+                            "on"
+                        } else if serving.read_only.is_empty() {
+                            "off"
+                        } else {
+                            serving.read_only
+                        })
                     }
                     None => message(b'C', b"DONE\0"),
                 };
                 heard.lock().unwrap().commands.push(command);
                 [answer, ready()].concat()
             }
-            // Behind the name of the statement.
             b'P' => {
-                let sql = content.iter().position(|byte| *byte == 0).unwrap() + 1;
+                let (name, sql) = (text_of(&content), content.iter().position(|byte| *byte == 0).unwrap() + 1);
                 let statement = text_of(&content[sql..]);
-                let refusal = serving.refusal(&statement);
+                let refusal = serving.refusal(&statement).await;
                 fails = refusal.is_some();
-                heard.lock().unwrap().commands.push(statement);
+                let prepare = if name.is_empty() { "" } else { "PREPARE " };
+                heard.lock().unwrap().commands.push(format!("{prepare}{statement}"));
                 refusal.unwrap_or_else(|| message(b'1', &[]))
             }
             b'D' if content.starts_with(b"S") => [message(b't', &empty), message(b'n', &[])].concat(),
@@ -218,8 +230,11 @@ fn text_of(content: &[u8]) -> String {
 }
 
 impl Serving {
-    fn refusal(&self, command: &str) -> Option<Vec<u8>> {
+    async fn refusal(&self, command: &str) -> Option<Vec<u8>> {
         let (_, error) = self.refuses.as_ref().filter(|(begin, _)| command.starts_with(begin))?;
+        if *error == NO_ANSWER {
+            return std::future::pending().await;
+        }
         Some(fields(b'E', error))
     }
 }

@@ -288,3 +288,6 @@ impl Value {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

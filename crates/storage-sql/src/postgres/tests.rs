@@ -1,8 +1,10 @@
 use super::{
-    scripted::{Script, Scripted, Serving, error},
+    scripted::{NO_ANSWER, Script, Scripted, Serving, error},
     *,
 };
 use character_credentials::{ClientTls, ClientTlsFiles, Verification};
+use character_storage_port::ErrorKind;
+use futures_util::FutureExt as _;
 
 fn address(url: &str) -> Address {
     let tls = ClientTls::load(ClientTlsFiles::default(), Verification::Nothing).unwrap();
@@ -84,7 +86,7 @@ async fn a_session_that_reads_is_held_to_it_by_the_server() {
     let to_read = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
     assert_eq!(server.heard().commands, [to_read, "CHANGE"]);
     postgres.check_writes("test").await.unwrap();
-    assert_eq!(server.heard().commands.last().map(String::as_str), Some("SELECT 1"));
+    assert_eq!(server.heard().commands.last().map(String::as_str), Some("PREPARE SELECT 1"));
 }
 
 #[tokio::test]
@@ -141,6 +143,7 @@ async fn a_failure_of_another_kind_is_not_tried_again() {
         let postgres = postgres(&server.url(), Pooling::Session, Access::Write);
         let error = postgres.write("test", CHANGE).await.unwrap_err();
         assert!(error.certainly_not_applied(), "{error:?}");
+        assert!(postgres.full_since.lock().unwrap().is_none());
         // The next one has the same connection.
         postgres.read("test", Commands("ROWS", false)).await.unwrap();
         let heard = server.heard();
@@ -165,7 +168,13 @@ async fn a_full_disk_is_reported_until_a_write_succeeds() {
     let server = Scripted::start(Script::Serves(failing)).await;
     let postgres = postgres(&server.url(), Pooling::Session, Access::Write);
     postgres.check_writes("test").await.unwrap();
-    assert!(server.heard().commands.last().is_some_and(|last| last == sql!("write_nothing.postgres")));
+    assert!(
+        server
+            .heard()
+            .commands
+            .last()
+            .is_some_and(|last| *last == format!("PREPARE {}", sql!("write_nothing.postgres")))
+    );
     assert_eq!(postgres.write("test", CHANGE).await.unwrap_err().detail(), Some(DISK_FULL));
     server.heard();
     let error = postgres.check_writes("probe").await.unwrap_err();
@@ -254,4 +263,58 @@ fn certificates_that_cannot_be_read_again_are_reported_without_their_path() {
     std::fs::remove_file(&root).unwrap();
     let reason = postgres.reload_certificates().unwrap_err();
     assert!(reason.starts_with("sslrootcert: ") && !reason.contains('/'), "{reason}");
+}
+
+/// Waits until this holds for the connections.
+async fn until(postgres: &Postgres, holds: impl Fn(PoolStatus) -> bool) {
+    let waits = async {
+        while !holds(postgres.status()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waits).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_whose_use_was_broken_off_is_tidied_before_it_is_lent_again() {
+    for (pooling, is_change, expected) in [
+        (Pooling::Session, true, ["BEGIN", "ROLLBACK"]),
+        (Pooling::Session, false, ["CHANGE", ""]),
+        (Pooling::Transaction, false, ["BEGIN", "ROLLBACK"]),
+    ] {
+        let server = serves().await;
+        let postgres = postgres(&server.url(), pooling, Access::Write);
+        postgres.read("test", Commands("BEFORE", false)).await.unwrap();
+        server.heard();
+        if is_change {
+            assert!(postgres.write("test", CHANGE).now_or_never().is_none());
+        } else {
+            assert!(postgres.read("test", CHANGE).now_or_never().is_none());
+        }
+        assert_eq!((postgres.status().open, postgres.status().idle), (1, 0));
+        until(&postgres, |status| status.idle == 1).await;
+        let heard: Vec<_> =
+            server.heard().commands.iter().map(|heard| heard.split(';').next().unwrap().to_owned()).collect();
+        // The roll-back of the first one may come late.
+        assert!(heard.ends_with(&expected.map(str::to_owned)), "{pooling:?}: {heard:?}");
+        postgres.write("test", CHANGE).await.unwrap();
+        assert_eq!(server.connections(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_answer_is_given_up_with_the_idle_ones() {
+    let silent = Serving { refuses: Some(("CHANGE", NO_ANSWER)), ..Serving::default() };
+    let server = Scripted::start(Script::Serves(silent)).await;
+    let options = SqlOptions { timeout: Duration::from_millis(500), ..options() };
+    let postgres = Postgres::new(address(&server.url()), Pooling::Session, &options, Access::Write).unwrap();
+    let both =
+        tokio::join!(postgres.read("test", Commands("ONE", false)), postgres.read("test", Commands("TWO", false)));
+    assert!(both.0.is_ok() && both.1.is_ok() && postgres.status().idle == 2);
+    let error = postgres.write("test", CHANGE).await.unwrap_err();
+    assert!(error.certainly_not_applied() && *error.kind() == ErrorKind::Timeout, "{error:?}");
+    let detail = error.detail().unwrap_or_default();
+    assert!(detail.contains("the operation took longer than the timeout of 500ms"), "{detail}");
+    until(&postgres, |status| status.open == 0).await;
+    assert!(!server.heard().commands.contains(&"COMMIT".to_owned()));
 }

@@ -2,7 +2,12 @@ use super::*;
 use crate::postgres::scripted::{NEWS, Script, Scripted, Serving, error, refused};
 use character_credentials::{ClientTlsFiles, Verification};
 use futures_util::FutureExt as _;
-use std::{pin::pin, slice::from_ref};
+use std::{
+    pin::{Pin, pin},
+    slice::from_ref,
+    task::Context,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::config::{ChannelBinding, SslNegotiation};
 
 fn config(text: &str) -> Config {
@@ -13,8 +18,13 @@ fn no_tls() -> ClientTls {
     ClientTls::load(ClientTlsFiles::default(), Verification::Nothing).unwrap()
 }
 
-const STANDS_BY: Script =
-    Script::Serves(Serving { reported: Vec::new(), news: Vec::new(), read_only: "on", refuses: None });
+const STANDS_BY: Script = Script::Serves(Serving {
+    reported: Vec::new(),
+    news: Vec::new(),
+    read_only: "on",
+    read_only_later: false,
+    refuses: None,
+});
 
 fn serves() -> Script {
     Script::Serves(Serving::default())
@@ -161,24 +171,48 @@ async fn the_error_of_several_servers_is_the_first_of_those_that_say_the_most() 
     assert_eq!(failure(&[&full, &starts]).await, state("53300"));
 }
 
+/// A connection that fails with this error.
+struct Failing(io::ErrorKind, &'static str);
+
+impl AsyncRead for Failing {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::Error::new(self.0, self.1)))
+    }
+}
+
+impl AsyncWrite for Failing {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::Error::new(self.0, self.1)))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
 #[tokio::test]
-async fn a_standby_is_known_from_a_connection_that_the_system_refuses() {
+async fn a_standby_is_known_from_other_failures() {
     let standby = Scripted::start(STANDS_BY).await;
-    let error = that_takes_writes(&[&standby]).connect(tokio_postgres::NoTls).await.map(drop).unwrap_err();
-    assert!(is_read_only(&error), "{error:?}");
-    // The system permits nobody to connect to an address of all.
-    let forbidden = config("host=255.255.255.255 port=1 sslmode=disable user=user");
-    let error = forbidden.connect(tokio_postgres::NoTls).await.map(drop).unwrap_err();
-    assert!(!is_read_only(&error), "{error:?}");
-    assert!(!is_read_only(&refused(Script::Refuses(error_that_looks_alike())).await));
+    let reported = that_takes_writes(&[&standby]).connect(tokio_postgres::NoTls).await.map(drop).unwrap_err();
+    assert!(is_read_only(&reported), "{reported:?}");
+    let alike = refused(Script::Refuses(error("42501", "database does not allow writes"))).await;
+    assert!(!is_read_only(&alike), "{alike:?}");
+    for failing in [
+        Failing(io::ErrorKind::PermissionDenied, "the system does not permit it"),
+        Failing(io::ErrorKind::Other, "database does not allow writes"),
+    ] {
+        let failed = of(&[&standby]).connect_raw(failing, tokio_postgres::NoTls).await.map(drop).unwrap_err();
+        assert!(failed.source().is_some_and(|source| source.is::<io::Error>()), "{failed:?}");
+        assert!(!is_read_only(&failed), "{failed:?}");
+    }
 }
 
-fn error_that_looks_alike() -> Vec<(char, String)> {
-    error("42501", "the database does not allow writes")
-}
-
-/// What becomes of the session of a server that reports this after its start.
-async fn outcome(news: (&'static str, &'static str), target: TargetSessionAttrs, sessions: Sessions) -> bool {
+/// Whether the session continues when its server reports this after its start.
+async fn continues(news: (&'static str, &'static str), target: TargetSessionAttrs, sessions: Sessions) -> bool {
     let server = Scripted::start(Script::Serves(Serving { news: vec![news], ..Serving::default() })).await;
     let mut config = of(&[&server]);
     config.target_session_attrs(target);
@@ -196,13 +230,13 @@ async fn outcome(news: (&'static str, &'static str), target: TargetSessionAttrs,
 async fn a_session_that_needs_writes_ends_when_its_server_takes_none() {
     let (writes, any) = (TargetSessionAttrs::ReadWrite, TargetSessionAttrs::Any);
     for name in ["in_hot_standby", "default_transaction_read_only"] {
-        assert!(!outcome((name, "on"), writes, Sessions::Current).await, "{name}");
-        assert!(outcome((name, "off"), writes, Sessions::Current).await, "{name}");
-        assert!(outcome((name, "on"), any, Sessions::Current).await, "{name}");
-        assert!(outcome((name, "on"), writes, Sessions::ReadOnly).await, "{name}");
-        assert!(outcome((name, "on"), writes, Sessions::Pooled).await, "{name}");
+        assert!(!continues((name, "on"), writes, Sessions::Current).await, "{name}");
+        assert!(continues((name, "off"), writes, Sessions::Current).await, "{name}");
+        assert!(continues((name, "on"), any, Sessions::Current).await, "{name}");
+        assert!(continues((name, "on"), writes, Sessions::ReadOnly).await, "{name}");
+        assert!(continues((name, "on"), writes, Sessions::Pooled).await, "{name}");
     }
-    assert!(outcome(("is_superuser", "on"), writes, Sessions::Current).await);
+    assert!(continues(("is_superuser", "on"), writes, Sessions::Current).await);
 }
 
 #[tokio::test]

@@ -30,17 +30,28 @@ fn each_mode_encrypts_and_checks_what_the_clients_of_postgresql_do() {
     let mode = |parameters: TlsParameters| parameters.load().map(|(mode, _)| mode);
     assert_eq!(mode(TlsParameters::default()), Ok(SslMode::Prefer));
     for (name, root, expected) in [
-        ("disable", None, SslMode::Disable),
-        ("prefer", None, SslMode::Prefer),
-        ("require", None, SslMode::Require),
-        ("require", Some(root), SslMode::Require),
-        ("verify-ca", Some(root), SslMode::Require),
-        ("verify-full", Some(root), SslMode::Require),
+        ("disable", None, (SslMode::Disable, "Nothing")),
+        ("prefer", None, (SslMode::Prefer, "Nothing")),
+        ("require", None, (SslMode::Require, "Nothing")),
+        ("require", Some(root), (SslMode::Require, "Authority")),
+        ("verify-ca", Some(root), (SslMode::Require, "Authority")),
+        ("verify-full", Some(root), (SslMode::Require, "AuthorityAndHost")),
     ] {
         let (mode, tls) = parameters(name, root).load().unwrap();
-        assert_eq!(mode, expected, "{name}");
+        let shown = format!("{:?}", tls.config());
+        let (_, verification) = shown.split_once("verification: ").unwrap();
+        let verification = verification.split(',').next().unwrap();
+        assert_eq!((mode, verification), expected, "{name}");
         let files: Vec<_> = root.map(PathBuf::from).into_iter().collect();
         assert_eq!(tls.paths(), files, "{name}");
+    }
+}
+
+#[test]
+fn the_authorities_of_the_system_are_used_where_the_host_is_checked() {
+    match parameters("verify-full", Some("system")).load() {
+        Ok((mode, tls)) => assert!(mode == SslMode::Require && tls.paths().is_empty()),
+        Err(error) => assert!(error.starts_with("sslrootcert: the system has no trusted certificates"), "{error}"),
     }
 }
 
