@@ -217,24 +217,24 @@ async fn connections_are_limited_anew_and_closed() {
     assert_eq!(postgres.status().open, 0);
 }
 
+fn parts(origin: Origin) -> (Connector, Pooling, Begin) {
+    match origin {
+        Origin::Postgres { connector, pooling, begin } => (connector, pooling, begin),
+        #[cfg(feature = "sqlite")]
+        Origin::Sqlite { .. } => panic!(),
+    }
+}
+
 #[tokio::test]
 async fn the_log_is_read_along_its_index_in_a_session_or_a_transaction() {
     let server = serves().await;
-    let Origin::Postgres { connector, pooling, begin } =
-        postgres(&server.url(), Pooling::Session, Access::Write).origin()
-    else {
-        panic!()
-    };
+    let (connector, pooling, begin) = parts(postgres(&server.url(), Pooling::Session, Access::Write).origin());
     connector.connect().await.unwrap();
     let options = server.heard().startups[0]["options"].clone();
     assert!(options.ends_with("=8642  -c enable_sort=off -c jit=off"), "{options}");
     assert_eq!((pooling, format!("{begin:?}")), (Pooling::Session, "Begin { sql: \"BEGIN\", server: Any }".to_owned()));
 
-    let Origin::Postgres { connector, pooling, begin } =
-        postgres(&server.url(), Pooling::Transaction, Access::Write).origin()
-    else {
-        panic!()
-    };
+    let (connector, pooling, begin) = parts(postgres(&server.url(), Pooling::Transaction, Access::Write).origin());
     connector.connect().await.unwrap();
     assert!(!server.heard().startups[0].contains_key("options"));
     let begins =

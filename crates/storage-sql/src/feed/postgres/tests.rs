@@ -20,8 +20,11 @@ fn origin(url: &str) -> Origin {
 fn source_with(url: &str, wakeup: Wakeup) -> PostgresSource {
     let pace = Pace { poll: LIMIT, timeout: LIMIT, wakeup };
     let shared = Feed::new(origin(url), pace).shared;
-    let Origin::Postgres { connector, pooling, begin } = origin(url) else { panic!() };
-    PostgresSource::new(connector, pooling, begin, shared)
+    match origin(url) {
+        Origin::Postgres { connector, pooling, begin } => PostgresSource::new(connector, pooling, begin, shared),
+        #[cfg(feature = "sqlite")]
+        Origin::Sqlite { .. } => panic!(),
+    }
 }
 
 fn source(url: &str) -> PostgresSource {
