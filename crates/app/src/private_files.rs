@@ -1,7 +1,7 @@
 //! Files and folders that only the user of the service may read, whatever the umask.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
@@ -25,6 +25,15 @@ pub(crate) fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(FILE);
     options
+}
+
+/// Creates the file in place of one that has its name, which may have another mode, or be a link to somewhere else.
+pub(crate) fn create_anew(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    options().write(true).create_new(true).open(path)
 }
 
 /// Those of the paths that users other than the owner can reach, with their modes. What does not exist is left out.

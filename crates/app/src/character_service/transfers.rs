@@ -22,6 +22,9 @@ pub(super) async fn import(stack: &Stack, folder: &Path) -> CommandResult {
     for name in &report.passed_over {
         say(format!("{name}: is not a file of an export; ignored"))?;
     }
+    for damaged in &report.damaged {
+        say(format!("{}: {}", damaged.file, damaged.reason))?;
+    }
     for refusal in &report.refused {
         say(format!("{}:{}: {}", refusal.file, refusal.line, refusal.reason))?;
     }
@@ -37,7 +40,7 @@ pub(super) async fn import(stack: &Stack, folder: &Path) -> CommandResult {
     }
     let (created, unchanged, refused) = (report.created(), report.unchanged(), report.refused.len());
     say(format!("all: {created} created, {unchanged} unchanged, {refused} refused"))?;
-    Ok(if report.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.refused.is_empty() && report.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 pub(super) async fn export(stack: &Stack, folder: &Path) -> CommandResult {

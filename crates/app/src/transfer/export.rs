@@ -1,6 +1,11 @@
 //! Export: every row of every kind as it is at one moment, soft-deleted rows and versions included.
 
-use super::{TransferError, line::Line, row::Row};
+use super::{
+    TransferError,
+    line::Line,
+    manifest::{Manifest, Summary, Summed},
+    row::Row,
+};
 use crate::private_files;
 use character_storage_port::{
     EntityKind, Snapshot, SnapshotItem, StoredRow, UnreadableInSnapshot, every_kind, for_row,
@@ -8,7 +13,7 @@ use character_storage_port::{
 use futures_util::TryStreamExt;
 use std::{
     fs::{self, File},
-    io::{BufWriter, Error, ErrorKind, Write},
+    io::{BufWriter, Error, Write},
     path::{Path, PathBuf},
 };
 
@@ -70,7 +75,10 @@ pub async fn export<S: Snapshot + ?Sized>(
     for file in &mut files {
         file.finish()?;
     }
+    let files_by_name = files.iter().map(|file| (file.name.to_owned(), file.summary())).collect();
+    let publish_manifest = Manifest { files: files_by_name }.write(folder)?;
     let exported = files.iter().map(Output::publish).collect::<Result<Vec<_>, _>>()?;
+    publish_manifest()?;
     // The names are as durable as the contents.
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     Ok(ExportReport { files: exported, unreadable })
@@ -89,7 +97,7 @@ struct Output {
     name: &'static str,
     partial: PathBuf,
     path: PathBuf,
-    file: BufWriter<File>,
+    file: BufWriter<Summed<File>>,
     rows: u64,
 }
 
@@ -97,13 +105,7 @@ impl Output {
     fn new<E: Row>(folder: &Path) -> Result<Self, TransferError> {
         let (path, partial) = (folder.join(E::FILE), folder.join(format!("{}.partial", E::FILE)));
         let unwritable = |source| TransferError::File { path: partial.clone(), action: "written", source };
-        // One that is left from an export that was broken off may have another mode, or be a link to somewhere else.
-        match fs::remove_file(&partial) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(unwritable(error)),
-            _ => {}
-        }
-        let file = private_files::options().write(true).create_new(true).open(&partial).map_err(unwritable)?;
-        let file = BufWriter::new(file);
+        let file = BufWriter::new(Summed::new(private_files::create_anew(&partial).map_err(unwritable)?));
         Ok(Self { kind: E::KIND, name: E::FILE, partial, path, file, rows: 0 })
     }
 
@@ -116,8 +118,12 @@ impl Output {
     }
 
     fn finish(&mut self) -> Result<(), TransferError> {
-        let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
+        let synced = self.file.flush().and_then(|()| self.file.get_ref().file.sync_all());
         synced.map_err(|error| self.failed(error))
+    }
+
+    fn summary(&self) -> Summary {
+        Summary { rows: self.rows, sha256: self.file.get_ref().sha256() }
     }
 
     fn publish(&self) -> Result<Exported, TransferError> {

@@ -5,13 +5,17 @@ use super::{
     import::{Import, Imported},
     line::{Line, Origin, too_large},
     lines::{Lines, Text},
+    manifest::Summary,
+    parted::has_parted,
     references::LOOKUPS,
-    row::{Reference, Row, Tie},
+    row::{Reference, Row},
+    verdict::{Verdict, inner, is_of_parted, judge, why_stuck},
 };
-use character_domain::CharacterId;
+use character_domain::{Character, CharacterId};
 use character_storage_port::{Deleted, EntityKind, ErrorKind, PageRequest, StoragePort, Store};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::{
+    any::Any,
     collections::{HashMap, HashSet},
     io::ErrorKind as IoErrorKind,
 };
@@ -24,11 +28,11 @@ const BATCH: usize = 500;
 const BATCH_BYTES: usize = 4 << 20;
 
 /// A row, with the place it came from.
-struct Placed<E> {
+pub(super) struct Placed<E> {
     line: usize,
     bytes: usize,
-    origin: Origin,
-    row: E,
+    pub(super) origin: Origin,
+    pub(super) row: E,
 }
 
 /// The rest of a file.
@@ -45,13 +49,6 @@ struct Pending<E> {
     sole: HashMap<CharacterId, Uuid>,
 }
 
-/// What is to become of a row.
-enum Verdict {
-    Take,
-    Wait,
-    Refuse(String),
-}
-
 /// Takes one file. One that is not there is passed over, unless it is that of the characters.
 pub(super) async fn take<E: Row, P: FnMut(u64)>(import: &mut Import<'_, P>) -> Result<(), TransferError>
 where
@@ -60,17 +57,21 @@ where
     let path = import.folder.join(E::FILE);
     let unreadable = |source| TransferError::File { path: path.clone(), action: "read", source };
     let mut lines = match Lines::open(&path) {
-        Err(error) if error.kind() == IoErrorKind::NotFound && E::KIND != EntityKind::Character => return Ok(()),
+        Err(error) if error.kind() == IoErrorKind::NotFound && E::KIND != EntityKind::Character => {
+            import.compare(E::FILE, None);
+            return Ok(());
+        }
         opened => opened.map_err(unreadable)?,
     };
     let mut pending = Pending::<E>::new();
-    let mut line = 0;
+    let (mut line, mut rows) = (0, 0);
     while let Some((text, read)) = lines.next().map_err(unreadable)? {
         line += 1;
         import.read += read;
         let bytes = match text {
             Text::Whole(bytes) => bytes,
             Text::TooLong => {
+                rows += 1;
                 pending.refuse(line, too_large());
                 continue;
             }
@@ -79,6 +80,7 @@ where
         let bytes = if line == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes };
         let text = bytes.trim_ascii();
         if !text.is_empty() {
+            rows += 1;
             match parse(text) {
                 Ok((row, origin)) => pending.add(Placed { line, bytes: text.len(), origin, row }),
                 Err(reason) => pending.refuse(line, reason),
@@ -89,6 +91,7 @@ where
         }
         (import.progress)(import.read);
     }
+    import.compare(E::FILE, Some(&Summary { rows, sha256: lines.sha256() }));
     pending.adopt(import).await?;
     pending.refused.sort_by_key(|refusal| refusal.line);
     pending.outcome.refused = pending.refused.len();
@@ -172,8 +175,14 @@ where
         let elsewhere = references.filter(|it| it.kind != E::KIND || !self.coming.contains(&it.id));
         import.known.look_up(import.storage, elsewhere).await?;
         let mut accepted = Vec::with_capacity(batch.len());
+        // Of these, only what is stored already is in order.
+        let mut of_parted = Vec::new();
         for mut placed in batch {
             match judge(&mut placed, import) {
+                Verdict::Take if is_of_parted(&placed, import) => {
+                    self.coming.remove(&placed.row.id().into());
+                    of_parted.push(placed);
+                }
                 Verdict::Take => accepted.push(placed),
                 Verdict::Wait => self.waiting.push(placed),
                 Verdict::Refuse(reason) => {
@@ -182,6 +191,7 @@ where
                 }
             }
         }
+        self.compare(of_parted, import).await?;
         let accepted = self.without_rivals(accepted, import.storage).await?;
         self.commit(accepted, import).await
     }
@@ -234,7 +244,7 @@ where
             self.coming.remove(&id);
             match outcome {
                 Ok(_) => {
-                    import.known.add(E::KIND, id, placed.row.owner());
+                    import.known.add(&placed.row);
                     if E::KIND == EntityKind::InventoryItem && placed.origin == Origin::Elsewhere {
                         import.receivers.extend(placed.row.owner());
                     }
@@ -261,7 +271,7 @@ where
             .buffer_unordered(LOOKUPS);
         while let Some((mut placed, stored)) = compared.try_next().await? {
             if let Some(stored) = &stored {
-                import.known.add(E::KIND, stored.id().into(), stored.owner());
+                import.known.add(stored);
                 if placed.origin == Origin::Elsewhere {
                     // How often it has changed is not in the file.
                     placed.row.meta_mut().revision = stored.meta().revision;
@@ -269,57 +279,23 @@ where
             }
             if stored.as_ref() == Some(&placed.row) {
                 self.outcome.unchanged += 1;
-            } else {
-                let reason = format!("{} {} exists and differs; it is not overwritten", E::KIND, placed.row.id());
-                self.refuse(placed.line, reason);
+                continue;
             }
+            if placed.origin == Origin::Backup
+                && let Some(of_backup) = (&placed.row as &dyn Any).downcast_ref::<Character>()
+                && let Some(stored) = stored.as_ref().and_then(|stored| (stored as &dyn Any).downcast_ref())
+                && has_parted(storage, of_backup, stored).await?
+            {
+                import.parted.insert(of_backup.id);
+            }
+            let reason = match placed.row.owner() {
+                Some(owner) if stored.is_none() && import.parted.contains(&owner) => {
+                    format!("character_id: character {owner} exists with another history; the two are not mixed")
+                }
+                _ => format!("{} {} exists and differs; it is not overwritten", E::KIND, placed.row.id()),
+            };
+            self.refuse(placed.line, reason);
         }
         Ok(())
     }
-}
-
-/// The row of the same kind that this one names.
-fn inner<E: Row>(row: &E) -> Option<Reference> {
-    row.references().into_iter().find(|reference| reference.kind == E::KIND)
-}
-
-fn judge<E: Row, P>(placed: &mut Placed<E>, import: &Import<'_, P>) -> Verdict {
-    let Placed { row, origin, .. } = placed;
-    for reference in row.references() {
-        let Reference { field, kind, id, tie } = reference;
-        let Some(stored) = import.known.get(&reference) else {
-            return if kind == E::KIND { Verdict::Wait } else { Verdict::Refuse(missing(&reference)) };
-        };
-        match (tie, stored.owner) {
-            (Tie::GivesCharacter, Some(owner)) => row.belong_to(owner),
-            (Tie::SameCharacterAtFirst, _) if *origin == Origin::Backup => {}
-            (Tie::SameCharacter | Tie::SameCharacterAtFirst, owner) if owner != row.owner() => {
-                return Verdict::Refuse(format!("{field}: {kind} {id} belongs to another character"));
-            }
-            _ => {}
-        }
-    }
-    Verdict::Take
-}
-
-fn missing(reference: &Reference) -> String {
-    format!("{}: there is no {} {}", reference.field, reference.kind, reference.id)
-}
-
-/// Why a row that waits for another of its file is never taken.
-fn why_stuck(id: Uuid, next: &HashMap<Uuid, Reference>) -> Option<String> {
-    let reference = next.get(&id)?;
-    let (mut seen, mut current) = (HashSet::from([id]), reference);
-    while let Some(further) = next.get(&current.id) {
-        if !seen.insert(current.id) {
-            let Reference { field, kind, id: other, .. } = reference;
-            return Some(format!("{field}: {kind} {other} leads back to itself"));
-        }
-        current = further;
-    }
-    if current.id == reference.id {
-        return Some(missing(reference));
-    }
-    let Reference { field, kind, id: other, .. } = reference;
-    Some(format!("{field}: {kind} {other} was refused as well"))
 }

@@ -4,6 +4,7 @@ use super::{
     TransferError,
     belongings::{BrokenRule, broken_rules},
     file,
+    manifest::{MANIFEST, Manifest, Summary},
     references::Known,
     row::Row,
 };
@@ -35,6 +36,15 @@ pub struct Imported {
     pub refused: usize,
 }
 
+/// A file that is not as the export wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedFile {
+    /// The file.
+    pub file: &'static str,
+    /// What is wrong with it, as a sentence fragment.
+    pub reason: String,
+}
+
 /// What an import did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportReport {
@@ -42,6 +52,9 @@ pub struct ImportReport {
     pub files: Vec<Imported>,
     /// The rejected rows, in the order of files and lines.
     pub refused: Vec<RejectedLine>,
+    /// The files that are not as the manifest of the export has them; their rows are imported all the same. Empty for a folder
+    /// without a manifest.
+    pub damaged: Vec<DamagedFile>,
     /// What else is in the folder and was not read, by name, in the order of the names.
     pub passed_over: Vec<String>,
     /// Rules that items from elsewhere break together with what their characters carry; they are stored all the same.
@@ -81,12 +94,19 @@ pub async fn import(
     folder: &Path,
     progress: impl FnMut(u64),
 ) -> Result<ImportReport, TransferError> {
+    let (manifest, unreadable) = match Manifest::read(folder) {
+        Ok(manifest) => (manifest.unwrap_or_default(), None),
+        Err(reason) => (Manifest::default(), Some(DamagedFile { file: MANIFEST, reason })),
+    };
+    let damaged = unreadable.into_iter().collect();
     let mut import = Import {
         storage,
         folder,
+        manifest,
         known: Known::default(),
         receivers: BTreeSet::new(),
-        report: ImportReport { passed_over: others(folder)?, ..ImportReport::default() },
+        parted: BTreeSet::new(),
+        report: ImportReport { passed_over: others(folder)?, damaged, ..ImportReport::default() },
         read: 0,
         progress,
     };
@@ -105,7 +125,7 @@ fn others(folder: &Path) -> Result<Vec<String>, TransferError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
-        if !FILES.contains(&name.as_str()) {
+        if !FILES.contains(&name.as_str()) && name != MANIFEST {
             names.push(name);
         }
     }
@@ -117,11 +137,22 @@ fn others(folder: &Path) -> Result<Vec<String>, TransferError> {
 pub(super) struct Import<'a, P> {
     pub(super) storage: &'a dyn StoragePort,
     pub(super) folder: &'a Path,
+    pub(super) manifest: Manifest,
     pub(super) known: Known,
     /// The characters that received items from elsewhere.
     pub(super) receivers: BTreeSet<CharacterId>,
+    /// The characters of a backup that went another way in the storage.
+    pub(super) parted: BTreeSet<CharacterId>,
     pub(super) report: ImportReport,
     /// Bytes read so far, of all files.
     pub(super) read: u64,
     pub(super) progress: P,
+}
+
+impl<P> Import<'_, P> {
+    /// Compares a file that was read, or that is not there, with the manifest.
+    pub(super) fn compare(&mut self, file: &'static str, found: Option<&Summary>) {
+        let fault = self.manifest.fault(file, found);
+        self.report.damaged.extend(fault.map(|reason| DamagedFile { file, reason }));
+    }
 }

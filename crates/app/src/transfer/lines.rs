@@ -1,5 +1,6 @@
 //! Reads a file line by line, of which none is kept in memory beyond a bound.
 
+use super::manifest::Summed;
 use character_domain::size::MAX_ROW;
 use std::{
     fs::{self, File},
@@ -25,19 +26,29 @@ pub(super) enum Text<'a> {
     TooLong,
 }
 
-impl Lines<BufReader<File>> {
-    /// Of the regular file at this path, or the one that a symbolic link there leads to. A pipe or a device is refused: it
-    /// may never end, and to open it may take for ever or have an effect.
+/// The regular file at this path, or the one that a symbolic link there leads to. A pipe or a device is refused: it may never end,
+/// and to open it may take for ever or have an effect.
+pub(super) fn open_regular(path: &Path) -> io::Result<File> {
+    let is_regular = |metadata: fs::Metadata| {
+        let refused = || io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+        if metadata.is_file() { Ok(()) } else { Err(refused()) }
+    };
+    is_regular(fs::metadata(path)?)?;
+    let file = File::open(path)?;
+    // It may have been exchanged meanwhile.
+    is_regular(file.metadata()?)?;
+    Ok(file)
+}
+
+impl Lines<BufReader<Summed<File>>> {
+    /// Of the regular file at this path.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let is_regular = |metadata: fs::Metadata| {
-            let refused = || io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
-            if metadata.is_file() { Ok(()) } else { Err(refused()) }
-        };
-        is_regular(fs::metadata(path)?)?;
-        let file = File::open(path)?;
-        // It may have been exchanged meanwhile.
-        is_regular(file.metadata()?)?;
-        Ok(Self::of(BufReader::new(file)))
+        Ok(Self::of(BufReader::new(Summed::new(open_regular(path)?))))
+    }
+
+    /// The SHA-256 of the file, once its last line was read.
+    pub(super) fn sha256(&self) -> String {
+        self.reader.get_ref().sha256()
     }
 }
 

@@ -8,14 +8,17 @@ mod file;
 mod import;
 mod line;
 mod lines;
+mod manifest;
+mod parted;
 mod references;
 mod row;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 pub use belongings::BrokenRule;
 pub use export::{ExportReport, Exported, export};
-pub use import::{ImportReport, Imported, RejectedLine, import, size};
+pub use import::{DamagedFile, ImportReport, Imported, RejectedLine, import, size};
 
 use std::path::PathBuf;
 

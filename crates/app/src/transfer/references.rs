@@ -4,7 +4,7 @@ use super::{
     TransferError,
     row::{Reference, Row},
 };
-use character_domain::CharacterId;
+use character_domain::{CharacterId, Revision};
 use character_storage_port::{Deleted, EntityKind, StoragePort, Store, for_each_kind};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{HashMap, HashSet};
@@ -18,6 +18,14 @@ pub(super) const LOOKUPS: usize = 16;
 pub(super) struct Stored {
     /// Whose it is.
     pub(super) owner: Option<CharacterId>,
+    /// Its revision when it was looked up or stored.
+    pub(super) revision: Revision,
+}
+
+impl Stored {
+    fn of(row: &impl Row) -> Self {
+        Self { owner: row.owner(), revision: row.meta().revision }
+    }
 }
 
 /// Rows known to be stored, so that each is looked up once.
@@ -27,8 +35,8 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn add(&mut self, kind: EntityKind, id: Uuid, owner: Option<CharacterId>) {
-        self.rows.insert((kind, id), Stored { owner });
+    pub(super) fn add<E: Row>(&mut self, row: &E) {
+        self.rows.insert((E::KIND, row.id().into()), Stored::of(row));
     }
 
     pub(super) fn get(&self, reference: &Reference) -> Option<Stored> {
@@ -72,5 +80,5 @@ where
     dyn StoragePort: Store<E>,
 {
     let found = Store::<E>::find(storage, id.into(), Deleted::Include).await;
-    Ok(found.map_err(TransferError::Storage)?.value.map(|row| Stored { owner: row.owner() }))
+    Ok(found.map_err(TransferError::Storage)?.value.map(|row| Stored::of(&row)))
 }

@@ -3,7 +3,7 @@
 use super::line::{Deletion, Line, Origin, codec};
 use character_domain::{
     Campaign, CampaignEvent, Character, CharacterId, CharacterProgress, CharacterVersion, EventImpact, ExperienceEntry,
-    InventoryItem, JournalEntry, NpcRelationship, Quest,
+    InventoryItem, JournalEntry, NpcRelationship, Quest, Revision,
 };
 use character_storage_port::{
     CHARACTER_CREATED, Change, ChangeKind, CharacterProgressQuery, DomainEvent, Entity, EntityKind, Transaction,
@@ -34,6 +34,10 @@ pub(super) trait Row: Entity {
     fn storing(&self, origin: Origin) -> Transaction;
     /// Whose it is.
     fn owner(&self) -> Option<CharacterId> {
+        None
+    }
+    /// The revision that its character has at least.
+    fn least_revision(&self) -> Option<Revision> {
         None
     }
     /// Takes over the owner of its journal entry, when its line does not name one.
@@ -298,6 +302,9 @@ row!(
         fn storing(&self, origin: Origin) -> Transaction {
             // A version comes with the change of which it is the record, and has no event of its own.
             Transaction::new().with(first(self, origin))
+        }
+        fn least_revision(&self) -> Option<Revision> {
+            Some(self.state.meta.revision)
         }
         fn owner(&self) -> Option<CharacterId> {
             Some(self.character_id)

@@ -1,5 +1,8 @@
 //! Import and export over the memory storage.
 
+mod manifest;
+mod parted;
+
 use super::*;
 use character_asyncapi::ValidatedStorage;
 use character_domain::{
