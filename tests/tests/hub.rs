@@ -275,7 +275,10 @@ async fn a_full_disk_refuses_new_events_shows_in_the_health_and_loses_nothing() 
     let http = support::client();
     let is_degraded = |answer: &support::Answer| answer.body["status"] == "degraded";
     let degraded = until(LIMIT, "the health", || http.get(service.url("/health")), is_degraded).await;
-    assert_eq!(degraded.body["dependencies"]["hub"]["status"], "down");
+    let of_hub = &degraded.body["dependencies"]["hub"];
+    assert_eq!(of_hub["status"], "down");
+    // A limit of the size of a file shows as an error of the disk.
+    assert!(of_hub["detail"].as_str().unwrap().contains("the file refused the last events: disk"), "{of_hub}");
     // What is kept is delivered all the same; that it was handled cannot be kept now.
     for id in 0..kept {
         let delivery = timeout(LIMIT, deliveries.next()).await.unwrap().unwrap();

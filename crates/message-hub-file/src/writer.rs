@@ -57,18 +57,17 @@ pub(crate) enum Command {
 #[derive(Debug, Default)]
 pub(crate) struct LastWrites {
     taken: Option<Instant>,
-    refused: Option<Instant>,
+    refused: Option<(Instant, Arc<rusqlite::Error>)>,
 }
 
 impl LastWrites {
     /// The answer to a probe, when it is known without a further write.
     fn answer(&self) -> Option<Result<()>> {
-        let within = |since: Option<Instant>, limit| since.is_some_and(|since| since.elapsed() < limit);
-        if within(self.refused, REFUSED_FOR) {
-            let detail = "the file refused the last events; see the log";
+        if let Some((_, error)) = self.refused.as_ref().filter(|(since, _)| since.elapsed() < REFUSED_FOR) {
+            let detail = format!("the file refused the last events: {}", redacted(error));
             return Some(Err(HubError::new(ErrorKind::Unavailable { retry_after: None }, PROBE).with_detail(detail)));
         }
-        within(self.taken, RECENT).then_some(Ok(()))
+        self.taken.is_some_and(|since| since.elapsed() < RECENT).then_some(Ok(()))
     }
 }
 
@@ -172,11 +171,12 @@ impl Writer {
         };
         self.state.events.store(before.0, Ordering::Relaxed);
         self.state.bytes.store(before.1, Ordering::Relaxed);
-        if publishes {
-            self.last.refused = Some(Instant::now());
-        }
         tracing::error!(error = %redacted(&error), "the file of the hub cannot be written");
-        waiting.fail(&Arc::new(error), applied);
+        let error = Arc::new(error);
+        if publishes {
+            self.last.refused = Some((Instant::now(), Arc::clone(&error)));
+        }
+        waiting.fail(&error, applied);
     }
 
     fn subscribe(&mut self, name: &SubscriptionName, filter: Filter) -> Result<Arc<Subscribed>> {
