@@ -11,7 +11,9 @@ mod support;
 use character_app::transfer::{export, import};
 use character_domain::{Character, UserId, now};
 use character_storage_http::{HttpStorage, HttpStorageConfig};
-use character_storage_port::{Change, Commit, MemoryStorage, Snapshot, StoragePort, StoredRow, Transaction, for_row};
+use character_storage_port::{
+    Change, Commit, Expect, MemoryStorage, Snapshot, StorageExt as _, StoragePort, StoredRow, Transaction, for_row,
+};
 use character_storage_sql::{DatabaseLocation, SqlOptions, SqlStorage};
 use character_storage_testkit::MockStorage;
 use character_tests::{Finished, PostgresServer, Service, query_sqlite};
@@ -98,6 +100,25 @@ async fn rows_of_every_kind_come_back_to_the_byte_over_http() {
         HttpStorage::connect(HttpStorageConfig::new(url, TOKEN.to_owned().into())).unwrap()
     });
     round_trip(&source, &target, 50).await;
+}
+
+#[tokio::test]
+async fn many_rows_that_differ_are_compared_over_two_connections() {
+    let options = SqlOptions { connections: 2, ..SqlOptions::default() };
+    let storage = SqlStorage::connect(&PostgresServer::shared().fresh_schema_url(), options).await.unwrap();
+    for number in 0..50 {
+        let hero = Character::new(UserId::new(), format!("Hero {number}"), now());
+        storage.create_character(hero.clone()).await.unwrap();
+        storage.update_character(hero, Expect::Any).await.unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    export(&storage, folder.path(), |_| {}).await.unwrap();
+    let path = folder.path().join("characters.ndjson");
+    // An earlier state of each, so that its version is looked for.
+    let earlier = fs::read_to_string(&path).unwrap().replace("\"revision\":2", "\"revision\":1");
+    fs::write(&path, earlier).unwrap();
+    let report = import(&storage, folder.path(), |_| {}).await.unwrap();
+    assert_eq!((report.created(), report.refused.len()), (0, 50));
 }
 
 #[tokio::test]

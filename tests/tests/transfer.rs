@@ -181,3 +181,23 @@ fn an_export_can_be_read_by_its_owner_alone() {
     assert_eq!((mode(&out), mode(&out.join("characters.ndjson"))), (0o755, 0o600));
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "kept");
 }
+
+#[test]
+fn an_import_names_each_file_that_is_not_as_the_export_wrote_it() {
+    let service = |data: &tempfile::TempDir| Service::character().env("DATA_DIR", data.path());
+    let (one, exported) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    run(&|| service(&one), "import", demo_data());
+    run(&|| service(&one), "export", exported.path());
+    let versions = exported.path().join("character_versions.ndjson");
+    let text = fs::read_to_string(&versions).unwrap();
+    let shorter: String = text.split_inclusive('\n').skip(1).collect();
+    fs::write(&versions, shorter).unwrap();
+    let (other, third) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let finished = service(&other).arg("import").arg(exported.path()).run();
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    let fault = "character_versions.ndjson: the number of rows is 99; the export wrote 100";
+    assert!(finished.output.lines().any(|line| line == fault), "{finished:?}");
+    assert!(finished.output.contains("0 refused"), "{finished:?}");
+    fs::remove_file(exported.path().join("manifest.json")).unwrap();
+    run(&|| service(&third), "import", exported.path());
+}

@@ -6,19 +6,18 @@ use character_domain::{
     event::{CampaignEventReported, CampaignGameMasterChanged, CampaignRenamed},
 };
 use character_inbox::{EventHandler, Handled, Received, async_trait};
+use character_message_hub::MAX_REASON;
 use character_repositories::{
     CampaignRepository, Idempotency, IdempotencyKey, NewCampaignEvent, RepositoryError, RequestContext,
 };
 use character_storage_port::{CharacterQuery, Limit, PageRequest, Source};
 use serde_json::json;
-use std::{collections::BTreeSet, iter};
+use std::{borrow::Cow, collections::BTreeSet, iter};
 
 /// The author of these changes in the record of versions.
 const AUTHOR: &str = "message-hub";
 /// The maximum number of characters that a reason names.
 const MAX_NAMED: usize = 10;
-/// What a hub keeps of a reason, in characters.
-const MAX_REASON: usize = 1_000;
 
 /// Handles the events of campaigns.
 #[derive(Clone, Debug)]
@@ -28,23 +27,28 @@ pub struct CampaignEvents {
 
 type Result<T, E = Failed> = std::result::Result<T, E>;
 
-/// Why an event is rejected that these of the affected characters refuse: it names the first ones, as many as a reason has room for.
+/// The reason of a rejected event that some of the affected characters refuse. It names the first of them, as many as fit, and the number of
+/// the others.
 fn refusal(affected: usize, refused: &[String]) -> String {
     let begin = format!("applied to {} of {affected} characters", affected - refused.len());
     let mut room = MAX_REASON - begin.chars().count() - "; and 1000000 more".len();
-    let fits = |reason: &&String| {
-        let needed = reason.chars().count() + 2;
-        let fits = needed <= room;
-        room = room.saturating_sub(needed);
-        fits
-    };
-    let named: Vec<_> = refused.iter().take(MAX_NAMED).take_while(fits).map(String::as_str).collect();
-    let rest = match refused.len() - named.len() {
-        0 => String::new(),
-        more => format!("and {more} more"),
-    };
-    let parts = iter::once(begin.as_str()).chain(named).chain((!rest.is_empty()).then_some(rest.as_str()));
-    parts.collect::<Vec<_>>().join("; ")
+    let mut named: Vec<Cow<'_, str>> = Vec::new();
+    for reason in refused.iter().take(MAX_NAMED) {
+        let needed = "; ".len() + reason.chars().count();
+        if needed <= room {
+            named.push(reason.into());
+            room -= needed;
+            continue;
+        }
+        if named.is_empty() {
+            let cut: String = reason.chars().take(room - "; …".chars().count()).collect();
+            named.push(format!("{cut}…").into());
+        }
+        break;
+    }
+    let more = refused.len() - named.len();
+    let rest = (more > 0).then(|| format!("and {more} more").into());
+    iter::once(begin.into()).chain(named).chain(rest).collect::<Vec<_>>().join("; ")
 }
 
 impl CampaignEvents {
@@ -196,11 +200,12 @@ mod tests {
     #[test]
     fn a_reason_names_as_many_characters_as_it_has_room_for_and_counts_the_others() {
         for (count, length) in [(1, 40), (10, 40), (11, 40), (300, 90), (300, 96), (300, 97), (2, 2_000), (150, 95)] {
-            let refused: Vec<_> = (0..count).map(|number| format!("{number:0>length$}")).collect();
+            let refused: Vec<_> = (0..count).map(|number| format!("{number:-<length$}")).collect();
             let reason = refusal(count + 5, &refused);
             assert!(reason.chars().count() <= MAX_REASON, "{count} of {length}: {}", reason.chars().count());
-            let named = refused.iter().filter(|one| reason.contains(&format!("; {one}"))).count();
-            assert!(named > 0 || length > 900, "{reason}");
+            let begin = |one: &String| one.chars().take(900).collect::<String>();
+            let named = refused.iter().filter(|one| reason.contains(&format!("; {}", begin(one)))).count();
+            assert!(named > 0, "{reason}");
             let rest = reason.rsplit_once("; and ").and_then(|(_, rest)| rest.strip_suffix(" more")?.parse().ok());
             assert_eq!(named + rest.unwrap_or(0), count, "{reason}");
             assert!(reason.starts_with(&format!("applied to 5 of {} characters; ", count + 5)), "{reason}");

@@ -7,8 +7,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use character_message_hub::{
-    CloudEvent, Deliveries, Delivery, DeliveryLimits, ErrorKind, HubError, NEXT, Receipt, Result, SETTLE, Settle,
-    Settlement, Subscription,
+    CloudEvent, Deliveries, Delivery, DeliveryLimits, ErrorKind, HubError, MAX_REASON, NEXT, Receipt, Result, SETTLE,
+    Settle, Settlement, Subscription,
 };
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use tokio::{
@@ -20,8 +20,6 @@ use tokio::{
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an event that cannot be read waits for the next attempt.
 const UNREADABLE_PAUSE: Duration = Duration::from_secs(5);
-/// The maximum length of the reason of a rejected event, in characters.
-const MAX_REASON: usize = 1_000;
 
 pub(crate) struct FileDeliveries {
     shared: Arc<Shared>,

@@ -4,8 +4,8 @@ use crate::client::{Client, Limit, decoded, place};
 use async_trait::async_trait;
 use character_error_reporter::redacted;
 use character_message_hub::{
-    Deliveries, Delivery, ErrorKind, HubError, NEXT, Result, SETTLE, SUBSCRIBE, Settle, Settlement, Subscription,
-    SubscriptionName,
+    Deliveries, Delivery, ErrorKind, HubError, MAX_REASON, NEXT, Result, SETTLE, SUBSCRIBE, Settle, Settlement,
+    Subscription, SubscriptionName,
 };
 use character_message_hub_wire::{
     self as wire, DeliveriesBody, DeliveryBody, SettleAction, SettleBody, SettleResultsBody, SettlementBody,
@@ -240,7 +240,7 @@ impl Settle for HttpSettle {
                 self.one(SettleAction::Retry, Some(u64::try_from(pause).unwrap_or(u64::MAX)), None).await
             }
             Settlement::Reject(reason) => {
-                let reason: String = reason.chars().take(1_000).collect();
+                let reason: String = reason.chars().take(MAX_REASON).collect();
                 let reason = if reason.trim().is_empty() { "no reason was named".to_owned() } else { reason };
                 self.one(SettleAction::Reject, None, Some(reason)).await
             }

@@ -9,7 +9,7 @@ use crate::{
 use async_nats::Subject;
 use bytes::Bytes;
 use character_message_hub::{
-    Deliveries, Delivery, DeliveryLimits, ErrorKind, HubError, NotHeld, Result, SETTLE, Settle, Settlement,
+    Deliveries, Delivery, DeliveryLimits, ErrorKind, HubError, MAX_REASON, NotHeld, Result, SETTLE, Settle, Settlement,
     Subscription, async_trait,
 };
 use std::{
@@ -21,8 +21,6 @@ use tokio::time::{Instant, timeout};
 
 /// The limit of one settlement.
 const LIMIT: Duration = Duration::from_secs(5);
-/// The longest reason of a rejection that is kept, in characters.
-const MAX_REASON: usize = 1_000;
 
 /// A subscriber.
 pub(crate) struct NatsDeliveries {

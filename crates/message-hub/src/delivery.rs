@@ -4,6 +4,9 @@ use crate::{CloudEvent, Result};
 use async_trait::async_trait;
 use std::{fmt, sync::Arc, time::Duration};
 
+/// The maximum length of the reason of a rejection that is kept, in characters; the rest is cut off.
+pub const MAX_REASON: usize = 1_000;
+
 /// What the subscriber did with a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
@@ -11,7 +14,7 @@ pub enum Settlement {
     Ack,
     /// It is delivered again, not before this time has passed. Later events of its subject wait for it.
     RetryAfter(Duration),
-    /// It is never delivered again to this subscription; the reason is logged and kept for operators. At most 1,000
+    /// It is never delivered again to this subscription; the reason is logged and kept for operators. At most [`MAX_REASON`]
     /// characters are kept.
     Reject(String),
 }

@@ -65,7 +65,7 @@ pub use tokio::time::Instant;
 
 pub use attribute::{AttributeName, InvalidAttribute};
 pub use channel::{Heard, PeerChannel};
-pub use delivery::{Deliveries, Delivery, Settle, Settlement};
+pub use delivery::{Deliveries, Delivery, MAX_REASON, Settle, Settlement};
 pub use error::{Applied, ErrorKind, HubError, Result};
 pub use event::{CloudEvent, EventData};
 pub use filter::{Filter, InvalidFilter};

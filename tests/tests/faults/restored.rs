@@ -2,7 +2,7 @@
 
 use super::{
     fleet::{over, storage, with},
-    world::{TOKEN, beside_others},
+    world::{TOKEN, alone},
 };
 use crate::support::{Answer, client, metrics, send, until};
 use character_tests::{PostgresServer, RedisServer, Service, ServiceBuilder, query_sqlite};
@@ -167,7 +167,7 @@ impl Backup {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dump_that_is_put_back_under_running_processes_is_what_they_show_within_the_bound() {
-    let _shared = beside_others().await;
+    let _alone = alone().await;
     for backup in [Backup::whole, Backup::of_rows] {
         let (url, redis) = (PostgresServer::shared().fresh_schema_url(), RedisServer::start());
         let storage = storage(&url);
@@ -188,7 +188,7 @@ async fn a_dump_that_is_put_back_under_running_processes_is_what_they_show_withi
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_recovered_to_a_point_in_time_under_running_processes_is_what_they_show() {
-    let _shared = beside_others().await;
+    let _alone = alone().await;
     let (server, redis) = (PostgresServer::start_with_archive(), RedisServer::start());
     let storage = storage(&server.url());
     let settled = |builder: ServiceBuilder| builder.env("STORAGE_BREAKER_RECOVERY_SECS", "1").start();
@@ -216,7 +216,7 @@ async fn a_database_that_is_recovered_to_a_point_in_time_under_running_processes
 /// Only what is noted in Redis tells of the lost commits.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dump_that_is_put_back_while_everything_is_stopped_is_all_that_is_shown_after_the_start() {
-    let _shared = beside_others().await;
+    let _alone = alone().await;
     for backup in [Backup::whole, Backup::of_rows] {
         let (url, redis) = (PostgresServer::shared().fresh_schema_url(), RedisServer::start());
         let storage = storage(&url);
@@ -238,7 +238,7 @@ async fn a_dump_that_is_put_back_while_everything_is_stopped_is_all_that_is_show
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_epoch_by_hand_empties_every_cache_and_changes_nothing_else() {
-    let _shared = beside_others().await;
+    let _alone = alone().await;
     let (url, redis) = (PostgresServer::shared().fresh_schema_url(), RedisServer::start());
     let storage = storage(&url);
     let services = [over(&storage, Some(&redis)).start(), over(&storage, None).start()];
@@ -272,7 +272,7 @@ fn put_back(backup: &Path, file: &Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_put_back_under_stopped_services_is_all_that_they_show_after_the_start() {
-    let _shared = beside_others().await;
+    let _alone = alone().await;
     let (redis, folder) = (RedisServer::start(), tempfile::tempdir().unwrap());
     let (file, backup) = (folder.path().join("character.sqlite"), folder.path().join("backup"));
     let service = |redis| with(Service::character().env("DATA_DIR", folder.path()).env("LOG_LEVEL", "warn"), redis);
@@ -295,7 +295,7 @@ async fn a_file_that_is_put_back_under_stopped_services_is_all_that_they_show_af
 /// The services are killed, so that a part of the database is in the file beside it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_that_the_command_restores_is_all_that_killed_services_show_after_the_start() {
-    let _shared = beside_others().await;
+    let _alone = alone().await;
     let (redis, folder) = (RedisServer::start(), tempfile::tempdir().unwrap());
     let service = |redis| with(Service::character().env("DATA_DIR", folder.path()).env("LOG_LEVEL", "warn"), redis);
     let services = [service(Some(&redis)).start(), service(None).start()];
@@ -318,7 +318,7 @@ async fn a_backup_that_the_command_restores_is_all_that_killed_services_show_aft
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_that_sqlite_restores_under_two_running_services_is_what_both_show_within_the_bound() {
-    let _shared = beside_others().await;
+    let _alone = alone().await;
     let folder = tempfile::tempdir().unwrap();
     let (file, backup) = (folder.path().join("character.sqlite"), folder.path().join("backup"));
     let service = || Service::character().env("DATA_DIR", folder.path()).env("LOG_LEVEL", "warn").start();
@@ -354,7 +354,7 @@ async fn heard(hub: &Service) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_dump_was_put_back_the_hub_hears_of_each_change_that_the_database_has_since() {
-    let _shared = beside_others().await;
+    let _alone = alone().await;
     let url = PostgresServer::shared().fresh_schema_url();
     let hub = Service::message_hub().env("MESSAGE_HUB_TOKEN", HUB_TOKEN).start();
     let storage = Service::storage()

@@ -3,7 +3,7 @@
 use super::{
     TransferError,
     line::Line,
-    manifest::{Manifest, Summary, Summed},
+    manifest::{Hashing, Manifest, Summary},
     row::Row,
 };
 use crate::private_files;
@@ -97,7 +97,7 @@ struct Output {
     name: &'static str,
     partial: PathBuf,
     path: PathBuf,
-    file: BufWriter<Summed<File>>,
+    file: BufWriter<Hashing<File>>,
     rows: u64,
 }
 
@@ -105,7 +105,7 @@ impl Output {
     fn new<E: Row>(folder: &Path) -> Result<Self, TransferError> {
         let (path, partial) = (folder.join(E::FILE), folder.join(format!("{}.partial", E::FILE)));
         let unwritable = |source| TransferError::File { path: partial.clone(), action: "written", source };
-        let file = BufWriter::new(Summed::new(private_files::create_anew(&partial).map_err(unwritable)?));
+        let file = BufWriter::new(Hashing::new(private_files::create_anew(&partial).map_err(unwritable)?));
         Ok(Self { kind: E::KIND, name: E::FILE, partial, path, file, rows: 0 })
     }
 

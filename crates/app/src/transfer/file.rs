@@ -2,20 +2,19 @@
 
 use super::{
     RejectedLine, TransferError,
+    diverged::is_later_state,
     import::{Import, Imported},
     line::{Line, Origin, too_large},
     lines::{Lines, Text},
     manifest::Summary,
-    parted::has_parted,
     references::LOOKUPS,
     row::{Reference, Row},
-    verdict::{Verdict, inner, is_of_parted, judge, why_stuck},
+    verdict::{Verdict, inner, is_of_diverged, judge, names_stored_character, why_stuck},
 };
-use character_domain::{Character, CharacterId};
+use character_domain::CharacterId;
 use character_storage_port::{Deleted, EntityKind, ErrorKind, PageRequest, StoragePort, Store};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::{
-    any::Any,
     collections::{HashMap, HashSet},
     io::ErrorKind as IoErrorKind,
 };
@@ -175,13 +174,15 @@ where
         let elsewhere = references.filter(|it| it.kind != E::KIND || !self.coming.contains(&it.id));
         import.known.look_up(import.storage, elsewhere).await?;
         let mut accepted = Vec::with_capacity(batch.len());
-        // Of these, only what is stored already is in order.
-        let mut of_parted = Vec::new();
+        // A row of these is refused unless it is stored already.
+        let mut of_diverged = Vec::new();
         for mut placed in batch {
-            match judge(&mut placed, import) {
-                Verdict::Take if is_of_parted(&placed, import) => {
+            let is_decided = is_of_diverged(&placed, import) && names_stored_character(&placed.row, import);
+            let verdict = if is_decided { Verdict::Take } else { judge(&mut placed, import) };
+            match verdict {
+                Verdict::Take if is_of_diverged(&placed, import) => {
                     self.coming.remove(&placed.row.id().into());
-                    of_parted.push(placed);
+                    of_diverged.push(placed);
                 }
                 Verdict::Take => accepted.push(placed),
                 Verdict::Wait => self.waiting.push(placed),
@@ -191,7 +192,7 @@ where
                 }
             }
         }
-        self.compare(of_parted, import).await?;
+        self.compare(of_diverged, import).await?;
         let accepted = self.without_rivals(accepted, import.storage).await?;
         self.commit(accepted, import).await
     }
@@ -245,6 +246,7 @@ where
             match outcome {
                 Ok(_) => {
                     import.known.add(&placed.row);
+                    import.remember_fitting(&placed.row);
                     if E::KIND == EntityKind::InventoryItem && placed.origin == Origin::Elsewhere {
                         import.receivers.extend(placed.row.owner());
                     }
@@ -266,10 +268,17 @@ where
         let mut compared = stream::iter(there)
             .map(|placed| async move {
                 let found = Store::<E>::find(storage, placed.row.id(), Deleted::Include).await;
-                Ok((placed, found.map_err(TransferError::Storage)?.value))
+                let stored = found.map_err(TransferError::Storage)?.value;
+                let is_later = match &stored {
+                    Some(stored) if placed.origin == Origin::Backup && *stored != placed.row => {
+                        is_later_state(storage, &placed.row, stored).await?
+                    }
+                    _ => false,
+                };
+                Ok((placed, stored, is_later))
             })
             .buffer_unordered(LOOKUPS);
-        while let Some((mut placed, stored)) = compared.try_next().await? {
+        while let Some((mut placed, stored, is_later)) = compared.try_next().await? {
             if let Some(stored) = &stored {
                 import.known.add(stored);
                 if placed.origin == Origin::Elsewhere {
@@ -277,20 +286,19 @@ where
                     placed.row.meta_mut().revision = stored.meta().revision;
                 }
             }
-            if stored.as_ref() == Some(&placed.row) {
+            let is_unchanged = stored.as_ref() == Some(&placed.row);
+            if is_unchanged || is_later {
+                import.remember_fitting(&placed.row);
+            }
+            if is_unchanged {
                 self.outcome.unchanged += 1;
                 continue;
             }
-            if placed.origin == Origin::Backup
-                && let Some(of_backup) = (&placed.row as &dyn Any).downcast_ref::<Character>()
-                && let Some(stored) = stored.as_ref().and_then(|stored| (stored as &dyn Any).downcast_ref())
-                && has_parted(storage, of_backup, stored).await?
-            {
-                import.parted.insert(of_backup.id);
-            }
             let reason = match placed.row.owner() {
-                Some(owner) if stored.is_none() && import.parted.contains(&owner) => {
-                    format!("character_id: character {owner} exists with another history; the two are not mixed")
+                Some(owner) if stored.is_none() && is_of_diverged(&placed, import) => {
+                    format!(
+                        "character_id: character {owner} exists in another state than in the export; nothing is added to it"
+                    )
                 }
                 _ => format!("{} {} exists and differs; it is not overwritten", E::KIND, placed.row.id()),
             };

@@ -9,8 +9,12 @@ use super::{
     row::Row,
 };
 use character_domain::{Campaign, CharacterId};
-use character_storage_port::{Entity, StoragePort, every_kind};
-use std::{collections::BTreeSet, fs, path::Path};
+use character_storage_port::{Entity, EntityKind, StoragePort, every_kind};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fs,
+    path::Path,
+};
 
 /// One rejected row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +109,7 @@ pub async fn import(
         manifest,
         known: Known::default(),
         receivers: BTreeSet::new(),
-        parted: BTreeSet::new(),
+        fitting: HashSet::new(),
         report: ImportReport { passed_over: others(folder)?, damaged, ..ImportReport::default() },
         read: 0,
         progress,
@@ -141,8 +145,9 @@ pub(super) struct Import<'a, P> {
     pub(super) known: Known,
     /// The characters that received items from elsewhere.
     pub(super) receivers: BTreeSet<CharacterId>,
-    /// The characters of a backup that went another way in the storage.
-    pub(super) parted: BTreeSet<CharacterId>,
+    /// The characters of the export that were created, exist unchanged or exist in a later state. Rows of a backup are added to these
+    /// alone.
+    pub(super) fitting: HashSet<CharacterId>,
     pub(super) report: ImportReport,
     /// Bytes read so far, of all files.
     pub(super) read: u64,
@@ -150,6 +155,13 @@ pub(super) struct Import<'a, P> {
 }
 
 impl<P> Import<'_, P> {
+    /// Remembers a row, if it is a character, as one to which rows of the backup may be added.
+    pub(super) fn remember_fitting<E: Row>(&mut self, row: &E) {
+        if E::KIND == EntityKind::Character {
+            self.fitting.extend(row.owner());
+        }
+    }
+
     /// Compares a file that was read, or that is not there, with the manifest.
     pub(super) fn compare(&mut self, file: &'static str, found: Option<&Summary>) {
         let fault = self.manifest.fault(file, found);

@@ -1,6 +1,6 @@
 //! Reads a file line by line, of which none is kept in memory beyond a bound.
 
-use super::manifest::Summed;
+use super::manifest::Hashing;
 use character_domain::size::MAX_ROW;
 use std::{
     fs::{self, File},
@@ -40,10 +40,10 @@ pub(super) fn open_regular(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-impl Lines<BufReader<Summed<File>>> {
+impl Lines<BufReader<Hashing<File>>> {
     /// Of the regular file at this path.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self::of(BufReader::new(Summed::new(open_regular(path)?))))
+        Ok(Self::of(BufReader::new(Hashing::new(open_regular(path)?))))
     }
 
     /// The SHA-256 of the file, once its last line was read.

@@ -1,4 +1,4 @@
-//! What an export says of its files, so that an import notices one that is cut, changed or missing.
+//! The names of the files of an export with their sizes and hashes, by which an import notices one that is cut, changed or missing.
 
 use super::{TransferError, lines::open_regular};
 use crate::private_files;
@@ -29,7 +29,7 @@ pub(super) struct Summary {
 }
 
 impl Manifest {
-    /// Writes it under a temporary name, and returns what gives it its own.
+    /// Writes it under a temporary name, and returns a closure that gives it the final name.
     pub(super) fn write(
         &self,
         folder: &Path,
@@ -43,8 +43,8 @@ impl Manifest {
         Ok(move || fs::rename(&partial, &path).map_err(&failed))
     }
 
-    /// That of a folder; `None`: it has none, as one of another program or of an older release. The reason as a sentence fragment when
-    /// it cannot be read.
+    /// Reads the manifest of a folder. `None`: there is none, because another program or an older release wrote the files. The error is a
+    /// sentence fragment.
     pub(super) fn read(folder: &Path) -> Result<Option<Self>, String> {
         let unreadable = |error: &dyn std::fmt::Display| format!("cannot be read: {error}");
         let file = match open_regular(&folder.join(MANIFEST)) {
@@ -68,36 +68,36 @@ impl Manifest {
     }
 }
 
-/// A file whose bytes are summed up as they are read or written.
+/// A file whose bytes are hashed as they are read or written.
 #[derive(Debug)]
-pub(super) struct Summed<F> {
+pub(super) struct Hashing<F> {
     pub(super) file: F,
-    sum: Sha256,
+    hash: Sha256,
 }
 
-impl<F> Summed<F> {
+impl<F> Hashing<F> {
     pub(super) fn new(file: F) -> Self {
-        Self { file, sum: Sha256::new() }
+        Self { file, hash: Sha256::new() }
     }
 
     /// Of what was read or written so far.
     pub(super) fn sha256(&self) -> String {
-        format!("{:x}", self.sum.clone().finalize())
+        format!("{:x}", self.hash.clone().finalize())
     }
 }
 
-impl<F: Read> Read for Summed<F> {
+impl<F: Read> Read for Hashing<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
-        self.sum.update(buffer.get(..read).unwrap_or_default());
+        self.hash.update(buffer.get(..read).unwrap_or_default());
         Ok(read)
     }
 }
 
-impl<F: Write> Write for Summed<F> {
+impl<F: Write> Write for Hashing<F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
-        self.sum.update(bytes.get(..written).unwrap_or_default());
+        self.hash.update(bytes.get(..written).unwrap_or_default());
         Ok(written)
     }
     fn flush(&mut self) -> io::Result<()> {

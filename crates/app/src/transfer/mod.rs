@@ -3,13 +3,13 @@
 //! its row starts at revision 1.
 
 mod belongings;
+mod diverged;
 mod export;
 mod file;
 mod import;
 mod line;
 mod lines;
 mod manifest;
-mod parted;
 mod references;
 mod row;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Import and export over the memory storage.
 
+mod diverged;
 mod manifest;
-mod parted;
 
 use super::*;
 use character_asyncapi::ValidatedStorage;

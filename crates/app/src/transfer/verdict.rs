@@ -10,7 +10,7 @@ use character_storage_port::EntityKind;
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
-/// What is to become of a row.
+/// The decision about a row.
 pub(super) enum Verdict {
     Take,
     Wait,
@@ -22,10 +22,16 @@ pub(super) fn inner<E: Row>(row: &E) -> Option<Reference> {
     row.references().into_iter().find(|reference| reference.kind == E::KIND)
 }
 
-/// Whether a row of a backup belongs to a character that went another way in the storage.
-pub(super) fn is_of_parted<E: Row, P>(placed: &Placed<E>, import: &Import<'_, P>) -> bool {
-    let is_parted = || placed.row.owner().is_some_and(|owner| import.parted.contains(&owner));
-    E::KIND != EntityKind::Character && placed.origin == Origin::Backup && is_parted()
+/// Whether a row of a backup belongs to a character that is not in the storage as in the export, or not in the export at all.
+pub(super) fn is_of_diverged<E: Row, P>(placed: &Placed<E>, import: &Import<'_, P>) -> bool {
+    let fits = || placed.row.owner().is_none_or(|owner| import.fitting.contains(&owner));
+    E::KIND != EntityKind::Character && placed.origin == Origin::Backup && !fits()
+}
+
+/// Whether a row names a character that is stored.
+pub(super) fn names_stored_character<E: Row, P>(row: &E, import: &Import<'_, P>) -> bool {
+    let is_stored = |it: &Reference| it.kind == EntityKind::Character && import.known.get(it).is_some();
+    row.references().iter().any(is_stored)
 }
 
 pub(super) fn judge<E: Row, P>(placed: &mut Placed<E>, import: &Import<'_, P>) -> Verdict {
@@ -46,7 +52,7 @@ pub(super) fn judge<E: Row, P>(placed: &mut Placed<E>, import: &Import<'_, P>) -
         if let Some(least) =
             row.least_revision().filter(|least| kind == EntityKind::Character && *least > stored.revision)
         {
-            let reason = format!("state.revision: is {least}, above {}, that of its character", stored.revision);
+            let reason = format!("state.meta.revision: is {least}, above {}, that of its character", stored.revision);
             return Verdict::Refuse(reason);
         }
     }

@@ -61,11 +61,11 @@ pub(super) async fn try_each(
     outgoing: &Outgoing,
     candidates: &[Arc<Instance>],
 ) -> Result<HttpResponse, HubError> {
-    let (mut received, mut causes) = (0, Vec::new());
+    let (mut may_have_received, mut causes) = (0, Vec::new());
     for instance in candidates {
         let left = outgoing.deadline.saturating_duration_since(Instant::now());
         if left < Duration::from_millis(1) {
-            let applied = if received == 0 { Applied::No } else { Applied::Unknown };
+            let applied = if may_have_received == 0 { Applied::No } else { Applied::Unknown };
             return Err(outgoing.late().with_applied(applied));
         }
         let loaded = Loaded::new(instance);
@@ -87,15 +87,16 @@ pub(super) async fn try_each(
             return Err(outgoing.late().with_source(error.without_url()));
         }
         server.router().set_aside(instance, BROKEN_OFF);
-        received += 1;
-        if outgoing.repeat == Repeat::Unsafe || received == MAX_ATTEMPTS {
+        may_have_received += 1;
+        if outgoing.repeat == Repeat::Unsafe || may_have_received == MAX_ATTEMPTS {
             return Err(broken(error));
         }
         causes.push(format!("{}: it broke the connection off", instance.id));
     }
     let detail = format!("no instance of {} can be reached: {}", outgoing.to, causes.join("; "));
     // One that broke the connection off may have received the request.
-    let kind = if received > 0 { ErrorKind::Unavailable { retry_after: None } } else { ErrorKind::NoResponder };
+    let kind =
+        if may_have_received > 0 { ErrorKind::Unavailable { retry_after: None } } else { ErrorKind::NoResponder };
     Err(HubError::new(kind, REQUEST).with_detail(detail))
 }
 
@@ -181,7 +182,7 @@ fn reply(
                 let _in_flight = &loaded;
                 part.map_err(|error| {
                     if !error.is_timeout() {
-                        server.router().set_aside(&instance, BROKEN_OFF);
+                        probe_soon(&server, &instance);
                     }
                     io::Error::other(error)
                 })
@@ -189,6 +190,13 @@ fn reply(
             builder.streaming(outgoing.token.clone().over(parts))
         }
     })
+}
+
+/// Asks an instance for its health that broke a reply in parts off. It may have done so on purpose, as when its caller is slow or a token was
+/// revoked, so that this alone does not set it aside.
+fn probe_soon(server: &HubServer, instance: &Arc<Instance>) {
+    let (server, instance) = (server.clone(), Arc::clone(instance));
+    actix_web::rt::spawn(async move { server.router().probe(instance).await });
 }
 
 /// The response to `HEAD`, with the length that the service named. An empty body would declare the length 0.

@@ -251,7 +251,8 @@ impl Router {
         stream::iter(registered).for_each_concurrent(PROBES, |instance| self.probe(instance)).await;
     }
 
-    async fn probe(&self, instance: Arc<Instance>) {
+    /// Asks an instance for its health.
+    pub(super) async fn probe(&self, instance: Arc<Instance>) {
         let url = format!("{}{HEALTH}", instance.url.as_str());
         match self.client.get(url).timeout(PROBE_TIMEOUT).send().await {
             // So answers a port with TLS to a request without it.

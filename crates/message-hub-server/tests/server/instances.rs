@@ -133,74 +133,118 @@ async fn a_request_that_no_instance_receives_names_the_service_and_each_cause() 
     assert_eq!(problem["detail"], "no instance of scrolls is registered");
 }
 
-/// The replies that an instance may break off: before the head, in it, and in bodies that the hub reads whole and sends on in parts.
-const BROKEN_REPLIES: [&str; 5] = [
-    "",
-    "HTTP/1.1 200 OK\r\ncontent-le",
-    "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf",
+/// The replies that an instance may break off and the hub reads whole: before the head, in it, and in the body.
+const BROKEN_REPLIES: [&str; 3] =
+    ["", "HTTP/1.1 200 OK\r\ncontent-le", "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"];
+/// Those that it sends on in parts.
+const BROKEN_PARTS: [&str; 2] = [
     "HTTP/1.1 200 OK\r\ncontent-length: 10000000\r\n\r\nhalf",
     "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n",
 ];
 
+/// An instance that breaks its replies off.
+struct Breaking {
+    url: String,
+    /// The number of requests to the service.
+    received: Arc<AtomicUsize>,
+    /// The number of questions for its health, each answered with 200.
+    probed: Arc<AtomicUsize>,
+}
+
 /// An instance that reads a request, writes this and closes the connection.
-async fn breaking(reply: &'static str) -> (String, Arc<AtomicUsize>) {
+async fn breaking(reply: &'static str) -> Breaking {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let received = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&received);
+    let [received, probed] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+    let counted = [Arc::clone(&received), Arc::clone(&probed)];
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut head = [0; 4096];
             let read = stream.read(&mut head).await.unwrap_or(0);
-            if head[..read].starts_with(b"GET /health") {
-                let healthy = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-                stream.write_all(healthy).await.unwrap();
-            } else {
-                counted.fetch_add(1, Ordering::SeqCst);
-                stream.write_all(reply.as_bytes()).await.unwrap();
-            }
+            let is_probe = head[..read].starts_with(b"GET /health");
+            let healthy = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            stream.write_all(if is_probe { healthy } else { reply }.as_bytes()).await.unwrap();
+            drop(stream);
+            counted[usize::from(is_probe)].fetch_add(1, Ordering::SeqCst);
         }
     });
-    (url, received)
+    Breaking { url, received, probed }
+}
+
+async fn at_least(count: &AtomicUsize, expected: usize) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while count.load(Ordering::SeqCst) < expected {
+        assert!(Instant::now() < end, "{count:?} instead of {expected}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn is_healthy(hub: &Listening, url: &str) -> bool {
+    let states = json_of(hub.request(Method::GET, "/v1/services").send().await.unwrap(), 200).await;
+    let services = states["services"].as_array().unwrap();
+    let mut instances = services.iter().flat_map(|service| service["instances"].as_array().unwrap());
+    instances.find(|instance| instance["url"] == url).unwrap()["healthy"] == true
+}
+
+/// A hub with these instances of the service and the broken one, which it asks for its health only when there is a reason.
+async fn listening_beside(broken: &Breaking, urls: &[&str]) -> Listening {
+    let witness = breaking("").await;
+    let mut config = HubServerConfig { probe_every: Duration::from_secs(600), ..services("sheets", urls) };
+    config.services.push(("witness".parse().unwrap(), witness.url.parse().unwrap()));
+    let hub = listening(config).await;
+    // The first round has begun, without an instance that registers itself from now on.
+    at_least(&witness.probed, 1).await;
+    let registration = hub.request(Method::PUT, "/v1/services/sheets/instances/broken");
+    json_of(registration.json(&json!({ "url": broken.url, "ttl_ms": 600_000 })).send().await.unwrap(), 200).await;
+    hub
+}
+
+/// Sends requests to the service until this instance has received one, and reads each reply to its end.
+async fn send_to(hub: &Listening, broken: &Breaking) {
+    let before = broken.received.load(Ordering::SeqCst);
+    while broken.received.load(Ordering::SeqCst) == before {
+        let response = hub.request(Method::POST, "/v1/services/sheets/x").send().await.unwrap();
+        drop(response.bytes().await);
+    }
 }
 
 #[actix_web::test]
 async fn an_instance_that_breaks_a_reply_off_is_set_aside() {
     for reply in BROKEN_REPLIES {
-        let (broken, received) = breaking(reply).await;
-        let (working, asked, handle) = instance("working").await;
-        let config =
-            HubServerConfig { probe_every: Duration::from_secs(600), ..services("sheets", &[&broken, &working]) };
-        let hub = listening(config).await;
-        let states = async || json_of(hub.request(Method::GET, "/v1/services").send().await.unwrap(), 200).await;
-        let is_aside = async || {
-            let states = states().await;
-            let instances = states["services"][0]["instances"].as_array().unwrap();
-            instances.iter().find(|instance| instance["url"] == broken.as_str()).unwrap()["healthy"] == false
-        };
-        assert!(!is_aside().await);
-        while received.load(Ordering::SeqCst) == 0 {
-            let response = hub.request(Method::POST, "/v1/services/sheets/x").send().await.unwrap();
-            // The end of a reply that is sent on in parts.
-            drop(response.bytes().await);
-        }
-        assert!(is_aside().await, "{reply:?}");
-        assert!(asked.load(Ordering::SeqCst) <= 1);
+        let broken = breaking(reply).await;
+        let (working, _, handle) = instance("working").await;
+        let hub = listening_beside(&broken, &[&working]).await;
+        assert!(is_healthy(&hub, &broken.url).await);
+        send_to(&hub, &broken).await;
+        assert!(!is_healthy(&hub, &broken.url).await, "{reply:?}");
         handle.stop(false).await;
     }
 }
 
 #[actix_web::test]
+async fn an_instance_that_breaks_a_reply_in_parts_off_is_asked_for_its_health() {
+    for reply in BROKEN_PARTS {
+        let broken = breaking(reply).await;
+        let hub = listening_beside(&broken, &[]).await;
+        for time in 1..=3 {
+            send_to(&hub, &broken).await;
+            at_least(&broken.probed, time).await;
+            assert!(is_healthy(&hub, &broken.url).await, "{reply:?}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn only_an_idempotent_request_is_sent_again_after_an_instance_may_have_received_it() {
-    for reply in &BROKEN_REPLIES[..3] {
+    for reply in BROKEN_REPLIES {
         repeats_only_what_is_idempotent(reply).await;
     }
 }
 
 /// An instance breaks its replies off like this.
 async fn repeats_only_what_is_idempotent(reply: &'static str) {
-    let (broken, received) = breaking(reply).await;
+    let Breaking { url: broken, received, .. } = breaking(reply).await;
     let (working, asked, handle) = instance("working").await;
     let config = HubServerConfig { probe_every: Duration::from_secs(600), ..services("sheets", &[&broken, &working]) };
     let request = |hub: &Listening, method: Method| hub.request(method, "/v1/services/sheets/x");

@@ -37,23 +37,31 @@ pub(super) struct Poller {
     source: Source,
     shared: Arc<Shared>,
     requests: mpsc::Receiver<Request>,
-    /// When the last poll began.
-    last: Instant,
+    pace: Pace,
 }
 
 /// The storage is gone.
 type Dropped = ControlFlow<()>;
 
-/// The shortest time until the next poll, after one that found this number of commits of this time.
-fn gap(found: usize, of: Duration) -> Duration {
-    let (found, load) = (found as u128 * 1_000_000, LOAD * of.as_micros());
-    if found > 0 && found >= load { LONG_GAP } else { GAP }
+/// How soon the next poll may begin.
+struct Pace {
+    /// When the last poll began.
+    last: Instant,
+}
+
+impl Pace {
+    /// The shortest time until the next poll, after one that began then and found this number of commits.
+    fn gap(&mut self, begun: Instant, found: usize) -> Duration {
+        let of = begun.saturating_duration_since(std::mem::replace(&mut self.last, begun));
+        let (found, load) = (found as u128 * 1_000_000, LOAD * of.as_micros());
+        if found > 0 && found >= load { LONG_GAP } else { GAP }
+    }
 }
 
 impl Poller {
     pub(super) fn new(origin: Origin, shared: Arc<Shared>, requests: mpsc::Receiver<Request>) -> Self {
         let source = Source::new(origin, &shared);
-        Self { source, shared, requests, last: Instant::now() }
+        Self { source, shared, requests, pace: Pace { last: Instant::now() } }
     }
 
     pub(super) async fn run(mut self) {
@@ -151,9 +159,10 @@ impl Poller {
 
     /// Until the next poll is due, or a commit is there.
     async fn wait(&mut self, begun: Instant, found: Option<usize>) -> Dropped {
-        let since = std::mem::replace(&mut self.last, begun);
-        let Some(found) = found else { return self.serve_waiting().await };
-        let gap = gap(found, begun.saturating_duration_since(since));
+        let gap = self.pace.gap(begun, found.unwrap_or_default());
+        if found.is_none() {
+            return self.serve_waiting().await;
+        }
         let shared = Arc::clone(&self.shared);
         loop {
             // A storage that is not followed is woken by its commits alone.
@@ -259,18 +268,22 @@ mod tests {
 
     #[test]
     fn the_log_is_read_less_often_while_many_commits_are_made_and_only_then() {
-        for (found, millis, expected) in [
-            (0, 0, GAP),
-            (1, 200, GAP),
-            (2, 4, GAP),
-            (7, 4, GAP),
-            (8, 4, LONG_GAP),
-            // Slower than that, a poll after the long time finds as many, and the short time holds again.
-            (39, 20, GAP),
-            (40, 20, LONG_GAP),
-            (512, 200, LONG_GAP),
+        let mut now = Instant::now();
+        let mut pace = Pace { last: now };
+        for (millis, found, expected) in [
+            (4, 0, GAP),
+            (200, 1, GAP),
+            (4, 2, GAP),
+            (4, 7, GAP),
+            (4, 8, LONG_GAP),
+            (20, 40, LONG_GAP),
+            // Fewer commits a second than before, and the short time holds again.
+            (20, 39, GAP),
+            (200, 100, GAP),
+            (200, 512, LONG_GAP),
         ] {
-            assert_eq!(gap(found, Duration::from_millis(millis)), expected, "{found} in {millis} ms");
+            now += Duration::from_millis(millis);
+            assert_eq!(pace.gap(now, found), expected, "{found} in {millis} ms");
         }
     }
 }
