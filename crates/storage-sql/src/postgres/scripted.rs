@@ -181,6 +181,7 @@ async fn serve(mut stream: TcpStream, script: Script, heard: &Mutex<Heard>) -> s
         let answer = match kind {
             b'Q' => {
                 let command = text_of(&content);
+                heard.lock().unwrap().commands.push(command.clone());
                 if command == NEWS {
                     let notice = fields(b'N', &error_of("00000", "there is news", "NOTICE"));
                     stream.write_all(&[reports(&serving.news), notice].concat()).await?;
@@ -199,16 +200,15 @@ async fn serve(mut stream: TcpStream, script: Script, heard: &Mutex<Heard>) -> s
                     }
                     None => message(b'C', b"DONE\0"),
                 };
-                heard.lock().unwrap().commands.push(command);
                 [answer, ready()].concat()
             }
             b'P' => {
                 let (name, sql) = (text_of(&content), content.iter().position(|byte| *byte == 0).unwrap() + 1);
                 let statement = text_of(&content[sql..]);
-                let refusal = serving.refusal(&statement).await;
-                fails = refusal.is_some();
                 let prepare = if name.is_empty() { "" } else { "PREPARE " };
                 heard.lock().unwrap().commands.push(format!("{prepare}{statement}"));
+                let refusal = serving.refusal(&statement).await;
+                fails = refusal.is_some();
                 refusal.unwrap_or_else(|| message(b'1', &[]))
             }
             b'D' if content.starts_with(b"S") => [message(b't', &empty), message(b'n', &[])].concat(),
