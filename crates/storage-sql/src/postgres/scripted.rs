@@ -1,5 +1,7 @@
-//! A server of PostgreSQL for tests, which answers what a test says.
+//! A server of PostgreSQL for tests, whose answers each test chooses.
 
+use super::connector::Address;
+use character_credentials::{ClientTls, ClientTlsFiles, Verification};
 use std::{
     collections::BTreeMap,
     mem::take,
@@ -36,12 +38,16 @@ pub(super) struct Serving {
     pub(super) read_only: &'static str,
     /// It answers `on` when that is asked at the begin of a transaction, and not of a new connection.
     pub(super) read_only_later: bool,
-    /// The beginning of the commands that it answers with an error, and its fields; without any, it never answers.
-    pub(super) refuses: Option<(&'static str, Vec<(char, String)>)>,
+    /// The beginning of the commands that it does not carry out, and what it does instead.
+    pub(super) refuses: Option<(&'static str, Refusal)>,
 }
 
-/// See [`Serving::refuses`].
-pub(super) const NO_ANSWER: Vec<(char, String)> = Vec::new();
+#[derive(Clone, Debug)]
+pub(super) enum Refusal {
+    /// It answers with an error of these fields.
+    Error(Vec<(char, String)>),
+    NoAnswer,
+}
 
 pub(super) const NEWS: &str = "NEWS";
 
@@ -82,7 +88,19 @@ pub(super) async fn refused(script: Script) -> tokio_postgres::Error {
     server.config().connect(tokio_postgres::NoTls).await.map(drop).unwrap_err()
 }
 
+pub(super) fn no_tls() -> ClientTls {
+    ClientTls::load(ClientTlsFiles::default(), Verification::Nothing).unwrap()
+}
+
+pub(super) fn address(text: &str) -> Address {
+    Address { config: Box::new(text.parse().unwrap()), tls: no_tls() }
+}
+
 impl Scripted {
+    pub(super) async fn serves(serving: Serving) -> Self {
+        Self::start(Script::Serves(serving)).await
+    }
+
     pub(super) async fn start(script: Script) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -230,11 +248,20 @@ fn text_of(content: &[u8]) -> String {
 }
 
 impl Serving {
+    /// It answers the commands that begin so with an error of this SQLSTATE.
+    pub(super) fn refusing(begin: &'static str, state: &str) -> Self {
+        Self { refuses: Some((begin, Refusal::Error(error(state, "a message")))), ..Self::default() }
+    }
+
+    /// It never answers the commands that begin so.
+    pub(super) fn without_answer(begin: &'static str) -> Self {
+        Self { refuses: Some((begin, Refusal::NoAnswer)), ..Self::default() }
+    }
+
     async fn refusal(&self, command: &str) -> Option<Vec<u8>> {
-        let (_, error) = self.refuses.as_ref().filter(|(begin, _)| command.starts_with(begin))?;
-        if *error == NO_ANSWER {
-            return std::future::pending().await;
+        match self.refuses.as_ref().filter(|(begin, _)| command.starts_with(begin))? {
+            (_, Refusal::Error(error)) => Some(fields(b'E', error)),
+            (_, Refusal::NoAnswer) => std::future::pending().await,
         }
-        Some(fields(b'E', error))
     }
 }

@@ -1,15 +1,10 @@
 use super::{
-    scripted::{NO_ANSWER, Script, Scripted, Serving, error},
+    scripted::{Scripted, Serving, address},
     *,
 };
 use character_credentials::{ClientTls, ClientTlsFiles, Verification};
 use character_storage_port::ErrorKind;
 use futures_util::FutureExt as _;
-
-fn address(url: &str) -> Address {
-    let tls = ClientTls::load(ClientTlsFiles::default(), Verification::Nothing).unwrap();
-    Address { config: Box::new(url.parse().unwrap()), tls }
-}
 
 fn options() -> SqlOptions {
     SqlOptions { connections: 2, timeout: Duration::from_millis(4_321), ..SqlOptions::default() }
@@ -20,7 +15,7 @@ fn postgres(url: &str, pooling: Pooling, access: Access) -> Postgres {
 }
 
 async fn serves() -> Scripted {
-    Scripted::start(Script::Serves(Serving::default())).await
+    Scripted::serves(Serving::default()).await
 }
 
 /// Commands, and whether they have changed anything.
@@ -91,8 +86,7 @@ async fn a_session_that_reads_is_held_to_it_by_the_server() {
 
 #[tokio::test]
 async fn a_transaction_that_changes_nothing_or_fails_is_rolled_back() {
-    let failing = Serving { refuses: Some(("FAIL", error("22003", "a message"))), ..Serving::default() };
-    let server = Scripted::start(Script::Serves(failing)).await;
+    let server = Scripted::serves(Serving::refusing("FAIL", "22003")).await;
     let postgres = postgres(&server.url(), Pooling::Session, Access::Write);
     assert!(!postgres.write("test", Commands("NOTHING", false)).await.unwrap());
     let error = postgres.write("test", Commands("FAIL", true)).await.unwrap_err();
@@ -106,8 +100,7 @@ async fn a_transaction_that_changes_nothing_or_fails_is_rolled_back() {
 
 #[tokio::test]
 async fn a_transaction_is_tried_four_times_against_concurrent_ones() {
-    let failing = Serving { refuses: Some(("CHANGE", error("40001", "a message"))), ..Serving::default() };
-    let server = Scripted::start(Script::Serves(failing)).await;
+    let server = Scripted::serves(Serving::refusing("CHANGE", "40001")).await;
     let postgres = postgres(&server.url(), Pooling::Session, Access::Write);
     let error = postgres.write("test", CHANGE).await.unwrap_err();
     assert!(error.certainly_not_applied() && error.is_outage(), "{error:?}");
@@ -120,8 +113,7 @@ async fn a_transaction_is_tried_four_times_against_concurrent_ones() {
 
 #[tokio::test]
 async fn a_lost_connection_is_replaced_once_with_the_idle_ones() {
-    let failing = Serving { refuses: Some(("CHANGE", error("57P01", "a message"))), ..Serving::default() };
-    let server = Scripted::start(Script::Serves(failing)).await;
+    let server = Scripted::serves(Serving::refusing("CHANGE", "57P01")).await;
     let postgres = postgres(&server.url(), Pooling::Session, Access::Write);
     let both =
         tokio::join!(postgres.read("test", Commands("ONE", false)), postgres.read("test", Commands("TWO", false)));
@@ -138,8 +130,7 @@ async fn a_lost_connection_is_replaced_once_with_the_idle_ones() {
 #[tokio::test]
 async fn a_failure_of_another_kind_is_not_tried_again() {
     for state in ["22003", "28P01", "57014"] {
-        let failing = Serving { refuses: Some(("CHANGE", error(state, "a message"))), ..Serving::default() };
-        let server = Scripted::start(Script::Serves(failing)).await;
+        let server = Scripted::serves(Serving::refusing("CHANGE", state)).await;
         let postgres = postgres(&server.url(), Pooling::Session, Access::Write);
         let error = postgres.write("test", CHANGE).await.unwrap_err();
         assert!(error.certainly_not_applied(), "{error:?}");
@@ -154,8 +145,7 @@ async fn a_failure_of_another_kind_is_not_tried_again() {
 
 #[tokio::test]
 async fn the_outcome_of_a_commit_without_an_answer_is_unknown_and_it_is_not_repeated() {
-    let failing = Serving { refuses: Some(("COMMIT", error("57P01", "a message"))), ..Serving::default() };
-    let server = Scripted::start(Script::Serves(failing)).await;
+    let server = Scripted::serves(Serving::refusing("COMMIT", "57P01")).await;
     let postgres = postgres(&server.url(), Pooling::Session, Access::Write);
     let error = postgres.write("test", CHANGE).await.unwrap_err();
     assert!(!error.certainly_not_applied(), "{error:?}");
@@ -164,8 +154,7 @@ async fn the_outcome_of_a_commit_without_an_answer_is_unknown_and_it_is_not_repe
 
 #[tokio::test]
 async fn a_full_disk_is_reported_until_a_write_succeeds() {
-    let failing = Serving { refuses: Some(("CHANGE", error("53100", "a message"))), ..Serving::default() };
-    let server = Scripted::start(Script::Serves(failing)).await;
+    let server = Scripted::serves(Serving::refusing("CHANGE", "53100")).await;
     let postgres = postgres(&server.url(), Pooling::Session, Access::Write);
     postgres.check_writes("test").await.unwrap();
     assert!(
@@ -304,8 +293,7 @@ async fn a_connection_whose_use_was_broken_off_is_tidied_before_it_is_lent_again
 
 #[tokio::test]
 async fn a_connection_that_does_not_answer_is_given_up_with_the_idle_ones() {
-    let silent = Serving { refuses: Some(("CHANGE", NO_ANSWER)), ..Serving::default() };
-    let server = Scripted::start(Script::Serves(silent)).await;
+    let server = Scripted::serves(Serving::without_answer("CHANGE")).await;
     // Enough for two connections on a busy machine.
     let options = SqlOptions { timeout: Duration::from_secs(3), ..options() };
     let postgres = Postgres::new(address(&server.url()), Pooling::Session, &options, Access::Write).unwrap();

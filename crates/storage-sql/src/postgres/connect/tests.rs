@@ -1,6 +1,5 @@
 use super::*;
-use crate::postgres::scripted::{NEWS, Script, Scripted, Serving, error, refused};
-use character_credentials::{ClientTlsFiles, Verification};
+use crate::postgres::scripted::{NEWS, Script, Scripted, Serving, error, no_tls, refused};
 use futures_util::FutureExt as _;
 use std::{
     pin::{Pin, pin},
@@ -14,17 +13,9 @@ fn config(text: &str) -> Config {
     text.parse().unwrap()
 }
 
-fn no_tls() -> ClientTls {
-    ClientTls::load(ClientTlsFiles::default(), Verification::Nothing).unwrap()
+fn stands_by() -> Script {
+    Script::Serves(Serving { read_only: "on", ..Serving::default() })
 }
-
-const STANDS_BY: Script = Script::Serves(Serving {
-    reported: Vec::new(),
-    news: Vec::new(),
-    read_only: "on",
-    read_only_later: false,
-    refuses: None,
-});
 
 fn serves() -> Script {
     Script::Serves(Serving::default())
@@ -152,7 +143,7 @@ async fn another_server_is_tried_beside_one_that_does_not_answer() {
 #[tokio::test]
 async fn the_error_of_several_servers_is_the_first_of_those_that_say_the_most() {
     let (standby, gone, starts, full) = (
-        Scripted::start(STANDS_BY).await,
+        Scripted::start(stands_by()).await,
         Scripted::start(Script::Closes).await,
         Scripted::start(starting()).await,
         Scripted::start(Script::Refuses(error("53300", "too many clients"))).await,
@@ -196,7 +187,7 @@ impl AsyncWrite for Failing {
 
 #[tokio::test]
 async fn a_standby_is_known_from_other_failures() {
-    let standby = Scripted::start(STANDS_BY).await;
+    let standby = Scripted::start(stands_by()).await;
     let reported = that_takes_writes(&[&standby]).connect(tokio_postgres::NoTls).await.map(drop).unwrap_err();
     assert!(is_read_only(&reported), "{reported:?}");
     let alike = refused(Script::Refuses(error("42501", "database does not allow writes"))).await;
@@ -213,7 +204,7 @@ async fn a_standby_is_known_from_other_failures() {
 
 /// Whether the session continues when its server reports this after its start.
 async fn continues(news: (&'static str, &'static str), target: TargetSessionAttrs, sessions: Sessions) -> bool {
-    let server = Scripted::start(Script::Serves(Serving { news: vec![news], ..Serving::default() })).await;
+    let server = Scripted::serves(Serving { news: vec![news], ..Serving::default() }).await;
     let mut config = of(&[&server]);
     config.target_session_attrs(target);
     let (client, mut link) = reach(&config, &no_tls(), sessions, &AtomicUsize::new(0)).await.unwrap();

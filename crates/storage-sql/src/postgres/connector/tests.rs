@@ -1,14 +1,8 @@
 use super::*;
-use crate::postgres::scripted::{Script, Scripted, Serving};
-use character_credentials::{ClientTlsFiles, Verification};
-
-fn address(text: &str) -> Address {
-    let tls = ClientTls::load(ClientTlsFiles::default(), Verification::Nothing).unwrap();
-    Address { config: Box::new(text.parse().unwrap()), tls }
-}
+use crate::postgres::scripted::{Scripted, Serving, address};
 
 async fn serves() -> Scripted {
-    Scripted::start(Script::Serves(Serving::default())).await
+    Scripted::serves(Serving::default()).await
 }
 
 fn connector(url: &str, options: &str, sessions: Sessions) -> Connector {

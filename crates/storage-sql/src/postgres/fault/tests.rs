@@ -14,7 +14,7 @@ async fn with_message(state: &str, message: &str) -> tokio_postgres::Error {
 
 /// The error of a value that cannot be written as this type.
 async fn unwritable() -> tokio_postgres::Error {
-    let server = Scripted::start(Script::Serves(Serving::default())).await;
+    let server = Scripted::serves(Serving::default()).await;
     let (client, connection) = server.config().connect(tokio_postgres::NoTls).await.unwrap();
     let driver = tokio::spawn(connection);
     let error = client.query_typed("SELECT $1", &[(&1_i32, Type::TEXT)]).await.unwrap_err();

@@ -1,10 +1,8 @@
 use super::*;
 use crate::postgres::{
     connect::Sessions,
-    connector::Address,
-    scripted::{Script, Scripted, Serving},
+    scripted::{Scripted, Serving, address},
 };
-use character_credentials::{ClientTls, ClientTlsFiles, Verification};
 use futures_util::FutureExt as _;
 use std::pin::pin;
 
@@ -13,10 +11,7 @@ fn pools(connections: usize) -> Pools {
 }
 
 fn pools_of(url: &str, connections: usize) -> Pools {
-    let config = Box::new(url.parse().unwrap());
-    let tls = ClientTls::load(ClientTlsFiles::default(), Verification::Nothing).unwrap();
-    let address = Address { config, tls };
-    let connector = Connector::new(address, String::new(), Duration::from_secs(1), Sessions::Current);
+    let connector = Connector::new(address(url), String::new(), Duration::from_secs(1), Sessions::Current);
     Pools::new(&connector, connections, Duration::from_secs(1)).unwrap()
 }
 
@@ -65,7 +60,7 @@ fn a_runtime_of_one_thread_has_a_pool_of_its_own_and_all_others_share_one() {
 }
 
 async fn serves() -> Scripted {
-    Scripted::start(Script::Serves(Serving::default())).await
+    Scripted::serves(Serving::default()).await
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use crate::{
     postgres::{
         Access, Postgres,
         begin::{NO_WRITES, Server},
-        scripted::{NO_ANSWER, Script, Scripted, Serving, error},
+        scripted::{Scripted, Serving},
     },
     session::Work,
 };
@@ -34,7 +34,7 @@ impl Work for Last {
 
 /// The outcome of a transaction that is sent at once, and what the server has heard.
 async fn at_once(serving: Serving, options: &str, work: Last) -> (Result<(), StorageError>, Vec<String>) {
-    let server = Scripted::start(Script::Serves(serving)).await;
+    let server = Scripted::serves(serving).await;
     let url = format!("{}&pool_mode=transaction{options}", server.url());
     let Ok(crate::location::Place::Postgres { address, pooling }) =
         crate::DatabaseLocation::parse(&url).map(|location| location.0)
@@ -47,16 +47,12 @@ async fn at_once(serving: Serving, options: &str, work: Last) -> (Result<(), Sto
     (outcome, server.heard().commands)
 }
 
-fn refusing(begin: &'static str, state: &str) -> Serving {
-    Serving { refuses: Some((begin, error(state, "a message"))), ..Serving::default() }
-}
-
 #[tokio::test]
 async fn the_statements_of_a_transaction_are_sent_in_order_between_one_begin_and_one_commit() {
     let begin = Begin::new("BEGIN".to_owned(), Server::Any);
     for pooling in [Pooling::Session, Pooling::Transaction] {
         for number in [1, PIPELINE - 1, PIPELINE, PIPELINE + 1, 2 * PIPELINE + 2] {
-            let server = Scripted::start(Script::Serves(Serving::default())).await;
+            let server = Scripted::serves(Serving::default()).await;
             let (client, committing) = (connected(&server.url()).await, AtomicBool::new(false));
             let statements = numbers(number);
             let texts: Vec<String> = statements.iter().map(|statement| statement.sql.to_string()).collect();
@@ -91,7 +87,7 @@ async fn the_statements_of_a_transaction_are_sent_in_order_between_one_begin_and
 
 #[tokio::test]
 async fn a_plain_session_begins_and_ends_nothing() {
-    let server = Scripted::start(Script::Serves(Serving::default())).await;
+    let server = Scripted::serves(Serving::default()).await;
     let client = connected(&server.url()).await;
     let mut session = PostgresSession::plain(&client, Pooling::Transaction);
     session.query_all(&numbers(1)).await.unwrap();
@@ -105,7 +101,7 @@ async fn a_plain_session_begins_and_ends_nothing() {
 #[tokio::test]
 async fn a_transaction_that_was_not_begun_or_is_committed_is_not_ended_again() {
     let begin = Begin::new("BEGIN".to_owned(), Server::Any);
-    let server = Scripted::start(Script::Serves(Serving::default())).await;
+    let server = Scripted::serves(Serving::default()).await;
     let (client, committing) = (connected(&server.url()).await, AtomicBool::new(false));
     let session = || PostgresSession::transaction(&client, Pooling::Transaction, &begin, &committing);
     session().commit().await.unwrap();
@@ -140,7 +136,7 @@ async fn what_the_server_refuses_is_certainly_not_applied_although_the_commit_wa
         ("COMMIT", "57014", false),
         ("BEGIN", "22003", true),
     ] {
-        let (outcome, heard) = at_once(refusing(begin, state), "", Last(numbers(1))).await;
+        let (outcome, heard) = at_once(Serving::refusing(begin, state), "", Last(numbers(1))).await;
         let error = outcome.unwrap_err();
         assert_eq!(error.certainly_not_applied(), is_certain, "{begin} {state}: {error:?}");
         assert_eq!(heard.iter().filter(|heard| *heard == "COMMIT").count(), 1, "{begin} {state}");
@@ -161,13 +157,12 @@ async fn a_server_that_takes_no_writes_has_committed_nothing() {
 
 #[tokio::test]
 async fn the_outcome_of_a_commit_that_is_never_answered_is_unknown() {
-    let silent = |command| Serving { refuses: Some((command, NO_ANSWER)), ..Serving::default() };
     for (command, is_certain) in [("SELECT", true), ("COMMIT", false)] {
-        let (outcome, _) = at_once(silent(command), "", Last(numbers(1))).await;
+        let (outcome, _) = at_once(Serving::without_answer(command), "", Last(numbers(1))).await;
         let error = outcome.unwrap_err();
         assert!(!error.certainly_not_applied(), "the COMMIT was sent with the statement: {error:?}");
 
-        let server = Scripted::start(Script::Serves(silent(command))).await;
+        let server = Scripted::serves(Serving::without_answer(command)).await;
         let begin = Begin::new("BEGIN".to_owned(), Server::Any);
         let (client, committing) = (connected(&server.url()).await, AtomicBool::new(false));
         let mut session = PostgresSession::transaction(&client, Pooling::Transaction, &begin, &committing);
