@@ -3,7 +3,8 @@
 use super::{
     TransferError,
     line::Line,
-    manifest::{Hashing, Manifest, Summary},
+    manifest::{Manifest, Summary},
+    partial::Partial,
     row::Row,
 };
 use crate::private_files;
@@ -11,11 +12,7 @@ use character_storage_port::{
     EntityKind, Snapshot, SnapshotItem, StoredRow, UnreadableInSnapshot, every_kind, for_row,
 };
 use futures_util::TryStreamExt;
-use std::{
-    fs::{self, File},
-    io::{BufWriter, Error, Write},
-    path::{Path, PathBuf},
-};
+use std::{fs::File, path::Path};
 
 /// What an export did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,12 +70,12 @@ pub async fn export<S: Snapshot + ?Sized>(
         }
     }
     for file in &mut files {
-        file.finish()?;
+        file.file.finish()?;
     }
     let files_by_name = files.iter().map(|file| (file.name.to_owned(), file.summary())).collect();
-    let publish_manifest = Manifest { files: files_by_name }.write(folder)?;
+    let manifest = Manifest { files: files_by_name }.write(folder)?;
     let exported = files.iter().map(Output::publish).collect::<Result<Vec<_>, _>>()?;
-    publish_manifest()?;
+    manifest.publish()?;
     // The names are as durable as the contents.
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     Ok(ExportReport { files: exported, unreadable })
@@ -91,47 +88,33 @@ fn kind(row: &StoredRow) -> EntityKind {
     for_row!(row, row => of(row))
 }
 
-/// A file in the making.
+/// One of the files.
 struct Output {
     kind: EntityKind,
     name: &'static str,
-    partial: PathBuf,
-    path: PathBuf,
-    file: BufWriter<Hashing<File>>,
+    file: Partial,
     rows: u64,
 }
 
 impl Output {
     fn new<E: Row>(folder: &Path) -> Result<Self, TransferError> {
-        let (path, partial) = (folder.join(E::FILE), folder.join(format!("{}.partial", E::FILE)));
-        let unwritable = |source| TransferError::File { path: partial.clone(), action: "written", source };
-        let file = BufWriter::new(Hashing::new(private_files::create_anew(&partial).map_err(unwritable)?));
-        Ok(Self { kind: E::KIND, name: E::FILE, partial, path, file, rows: 0 })
+        Ok(Self { kind: E::KIND, name: E::FILE, file: Partial::new(folder, E::FILE)?, rows: 0 })
     }
 
     fn put<E: Row>(&mut self, row: &E) -> Result<(), TransferError> {
         let mut line = Line::default();
-        let put = row.put_into(&mut line).and_then(|()| serde_json::to_writer(&mut self.file, &line.0));
-        put.map_err(Error::other).and_then(|()| self.file.write_all(b"\n")).map_err(|error| self.failed(error))?;
+        let put = row.put_into(&mut line);
+        self.file.line(|writer| put.and_then(|()| serde_json::to_writer(writer, &line.0)))?;
         self.rows += 1;
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), TransferError> {
-        let synced = self.file.flush().and_then(|()| self.file.get_ref().file.sync_all());
-        synced.map_err(|error| self.failed(error))
-    }
-
     fn summary(&self) -> Summary {
-        Summary { rows: self.rows, sha256: self.file.get_ref().sha256() }
+        Summary { rows: self.rows, sha256: self.file.sha256() }
     }
 
     fn publish(&self) -> Result<Exported, TransferError> {
-        fs::rename(&self.partial, &self.path).map_err(|error| self.failed(error))?;
+        self.file.publish()?;
         Ok(Exported { file: self.name, rows: self.rows })
-    }
-
-    fn failed(&self, source: Error) -> TransferError {
-        TransferError::File { path: self.path.clone(), action: "written", source }
     }
 }

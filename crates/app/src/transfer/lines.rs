@@ -1,6 +1,6 @@
 //! Reads a file line by line, of which none is kept in memory beyond a bound.
 
-use super::manifest::Hashing;
+use super::hashing::Hashing;
 use character_domain::size::MAX_ROW;
 use std::{
     fs::{self, File},

@@ -6,10 +6,12 @@ mod belongings;
 mod diverged;
 mod export;
 mod file;
+mod hashing;
 mod import;
 mod line;
 mod lines;
 mod manifest;
+mod partial;
 mod references;
 mod row;
 #[cfg(test)]
