@@ -74,11 +74,21 @@ class _Shared:
         is_last = attempt >= self.retry.attempts or time.monotonic() + pause > end
         return None if is_last or isinstance(result, _NOT_SENDABLE) else pause
 
+    def _follow(self, sent: str | None, answered: str | None) -> None:
+        """Keeps the position of the newest change. The responses to concurrent changes come in any order."""
+        if answered is None or not answered.isdecimal():
+            return
+        is_newer = self.position is None or int(answered) > int(self.position)
+        # A change after the one whose position was sent has a higher one, unless the storage was restored meanwhile.
+        is_of_restored = sent is not None and int(answered) < int(sent)
+        if is_newer or is_of_restored:
+            self.position = answered
+
     def finish(self, result: httpx.Response) -> httpx.Response:
         """The final response. Raises the exception of one without success, whose body was read."""
         if result.is_error:
             raise error_of(result)
-        self.position = result.headers.get("Storage-Position", self.position)
+        self._follow(result.request.headers.get("Storage-Position"), result.headers.get("Storage-Position"))
         result.__class__ = _Response
         return result
 

@@ -219,6 +219,34 @@ def life(client: Client, network: SyncNetwork) -> None:
         gift = change_currency.sync_detailed(id, client=client, body=PurseChange(sp=4), idempotency_key=key)
         equal((answer(gift).is_replayed, answer(gift).value.sp), (is_replayed, 4))
 
+    # A repeat is answered with its first position, or the later one that was sent, and the client never goes back.
+    network.sent.clear()
+    create = partial(change_currency.sync_detailed, id, client=client, idempotency_key=key)
+    create(body=PurseChange(sp=4))
+    get_character.sync(id, client=client)
+    first, second = (int(request.headers["Storage-Position"]) for request in network.sent)
+    equal(first, second)
+
+    # Responses to concurrent changes come in any order. One below its request is that of a storage that was restored.
+    def position_after(fault: Fault) -> str:
+        network.faults.append(fault)
+        delete_character.sync_detailed(uuid4(), client=client)
+        network.faults.append(lambda _: httpx.Response(204))
+        delete_character.sync_detailed(uuid4(), client=client)
+        return str(network.sent[-1].headers["Storage-Position"])
+
+    def at(position: int) -> Fault:
+        return lambda _: httpx.Response(204, headers={"Storage-Position": str(position)})
+
+    def overtaken(request: httpx.Request) -> httpx.Response | None:
+        equal(position_after(at(10**15 + 2)), str(10**15 + 2))
+        return at(10**15 + 1)(request)
+
+    equal(position_after(at(10**15)), str(10**15))
+    equal(position_after(overtaken), str(10**15 + 2))
+    equal(position_after(lambda _: httpx.Response(204, headers={"Storage-Position": "-"})), str(10**15 + 2))
+    equal(position_after(at(5)), "5")
+
     # `Retry-After` is obeyed within the bound, and not beyond it.
     network.faults.append(unavailable("1"))
     before = time.monotonic()

@@ -68,11 +68,20 @@ export class Connection {
       const isLast = attempt >= (this.options.attempts ?? 5) || Date.now() + (pause ?? 0) > end;
       if (pause === undefined || isLast) {
         if (!(result instanceof Response)) throw result.error;
-        this.#position = result.headers.get("Storage-Position") ?? this.#position;
+        this.#follow(headers.get("Storage-Position"), result.headers.get("Storage-Position"));
         return result;
       }
       await sleep(pause, request.signal);
     }
+  }
+
+  /** Keeps the position of the newest change. The responses to concurrent changes come in any order. */
+  #follow(sent: string | null, answered: string | null): void {
+    if (answered === null || !/^\d+$/.test(answered)) return;
+    const isNewer = this.#position === undefined || BigInt(answered) > BigInt(this.#position);
+    // A change after the one whose position was sent has a higher one, unless the storage was restored meanwhile.
+    const isOfRestored = sent !== null && BigInt(answered) < BigInt(sent);
+    if (isNewer || isOfRestored) this.#position = answered;
   }
 
   async #attempt(request: Request, init: RequestInit): Promise<Response | { error: unknown }> {

@@ -117,6 +117,32 @@ for (const isReplayed of [false, true]) {
   equal([gift.isReplayed, gift.data.sp], [isReplayed, 4], "the gift");
 }
 
+// A repeat is answered with its first position, or the later one that was sent, and the client never goes back.
+sent.length = 0;
+await answer(client.POST("/api/v2/characters/{id}/inventory/currency", { params: { path, header }, body: { sp: 4 } }));
+await answer(client.GET(one, { params: { path } }));
+const positions = sent.map((request) => request.headers.get("Storage-Position"));
+holds(positions[0] !== null && positions[0] === positions[1], `the position stays: ${positions}`);
+
+// Responses to concurrent changes come in any order. One below its request is that of a storage that was restored.
+async function positionAfter(fault: (request: Request) => Promise<Response>): Promise<string | null | undefined> {
+  const gone = () => client.DELETE(one, { params: { path: { id: crypto.randomUUID() } } });
+  faults.push(fault);
+  await gone();
+  faults.push(async () => new Response(null, { status: 204 }));
+  await gone();
+  return sent.at(-1)?.headers.get("Storage-Position");
+}
+const at = (position: string) => async () => new Response(null, { status: 204, headers: { "Storage-Position": position } });
+equal(await positionAfter(at("9007199254740993")), "9007199254740993", "a position");
+const overtaken = async () => {
+  equal(await positionAfter(at("9007199254740995")), "9007199254740995", "the later position");
+  return at("9007199254740994")();
+};
+equal(await positionAfter(overtaken), "9007199254740995", "a position that was overtaken");
+equal(await positionAfter(at("-")), "9007199254740995", "a position that is none");
+equal(await positionAfter(at("5")), "5", "the position of a storage that was restored");
+
 // `Retry-After` is obeyed within the bound, and not beyond it.
 faults.push((request) => unavailable(request, "1"));
 const before = Date.now();

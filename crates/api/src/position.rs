@@ -34,6 +34,9 @@ pub(crate) async fn keep_position<B: MessageBody + 'static>(
             headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true")).for_each(drop)
         });
     }
+    // A repeat is answered with its first commit, which may be older than what the client knows already. A new commit is older only
+    // than the position of another storage, such as one before a restore, which the client must forget.
+    let reached = if replay == Replay::Yes { reached.max(least) } else { reached };
     if let Some(tick) = reached {
         mark(&mut answer, |headers| headers.insert(STORAGE_POSITION, HeaderValue::from(tick.0)).for_each(drop));
     }

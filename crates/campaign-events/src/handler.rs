@@ -144,9 +144,10 @@ impl CampaignEvents {
     async fn members(&self, campaign: CampaignId) -> Result<BTreeSet<CharacterId>> {
         let (mut members, mut page) = (BTreeSet::new(), PageRequest::first(Limit::MAX));
         let later = |error: RepositoryError| Failed::of(&error);
+        let every = CharacterQuery { active_only: false, ..CharacterQuery::default() };
         loop {
             let plain = RequestContext::default();
-            let read = self.campaigns.characters(campaign, CharacterQuery::default(), page.clone(), &plain).await;
+            let read = self.campaigns.characters(campaign, every.clone(), page.clone(), &plain).await;
             let read = read.map_err(later)?;
             if let Source::Stale { .. } = read.source {
                 return Err(Failed::Later);

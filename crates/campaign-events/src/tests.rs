@@ -8,8 +8,8 @@ use character_inbox::{EventHandler, EventIdentity, Handled, Received};
 use character_message_hub::CloudEvent;
 use character_repositories::{CampaignRepository, NewCampaign, RequestContext, StorageContext};
 use character_storage_port::{
-    CampaignEventQuery, Character as Row, Deleted, EventImpactQuery, Log, MemoryStorage, PageRequest, StorageError,
-    StorageExt, StoragePort, Store,
+    CampaignEventQuery, Character as Row, Deleted, EventImpactQuery, Expect, Log, MemoryStorage, PageRequest,
+    StorageError, StorageExt, StoragePort, Store,
 };
 use character_storage_testkit::MockStorage;
 use serde_json::{Value, json};
@@ -97,9 +97,12 @@ async fn a_game_master_is_set_and_removed_with_the_name() {
 }
 
 #[tokio::test]
-async fn an_event_is_applied_once_to_every_member_and_to_no_one_else() {
+async fn an_event_is_applied_once_to_every_member_also_an_inactive_one_and_to_no_one_else() {
     let world = world().await;
     let (ada, bob) = (world.member(healthy()).await, world.member(healthy()).await);
+    let row: Option<Row> = world.storage.find(bob, Deleted::Exclude).await.unwrap().value;
+    let inactive = Row { is_active: false, ..row.unwrap() };
+    world.storage.update(inactive, Expect::Any).await.unwrap();
     let stranger = Row {
         campaign_id: None,
         data: Document::from(healthy().as_object().cloned().unwrap()),

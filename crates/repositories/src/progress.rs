@@ -58,7 +58,7 @@ impl ProgressRepository {
 }
 
 /// Rows that were imported have ids of their own, so progress is found by its character.
-fn of_character(of: CharacterId) -> CharacterProgressQuery {
+pub(crate) fn of_character(of: CharacterId) -> CharacterProgressQuery {
     CharacterProgressQuery { character_id: Some(of), ..CharacterProgressQuery::default() }
 }
 

@@ -1407,7 +1407,7 @@ export interface paths {
         put?: never;
         /**
          * Restores the state of a version, as a new version.
-         * @description Nothing is erased, and `parent_id` stays. Campaign events follow the restored sheet: one that was applied since is no longer applied, one that was reverted since is applied again. Other rows that changed since (items, journal, progress) stay unchanged, and the response lists them.
+         * @description Nothing is erased, and `parent_id` stays. Campaign events follow the restored sheet: one that was applied since is no longer applied, one that was reverted since is applied again. Experience and level are those of the sheet; where it has no experience, the progress loses what those events gave it, or begins again when it began since. Milestones, achievements and other rows that changed since (items, journal) stay unchanged, and the response lists them, as it lists the characters that coins were given to or received from.
          *
          *     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster (412).
          *
@@ -3846,7 +3846,7 @@ export interface components {
              * @description The id of the row.
              */
             id: string;
-            /** @description The kind of row: `inventory_item`, `journal_entry`, …. */
+            /** @description The kind of row: `inventory_item`, `journal_entry`, …; `character` for the other side of a gift of coins. */
             kind: string;
         };
         /** @description A version of a character. */

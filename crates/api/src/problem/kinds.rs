@@ -212,7 +212,7 @@ pub const PROBLEMS: &[ProblemKind] = &[
         "equipped-in-container",
         [
             "An item would be equipped and in a container at once.",
-            "Change one of `equipped` and `container`.",
+            "Change `equipped` and `container` in one patch.",
             "an equipped item cannot be in a container",
         ],
     ),

@@ -53,7 +53,7 @@ async fn a_position_that_is_no_whole_number_is_refused_by_name() {
 }
 
 #[actix_web::test]
-async fn a_refusal_has_no_position_and_a_repeat_has_the_first() {
+async fn a_refusal_has_no_position_and_a_repeat_has_the_first_or_the_later_one_that_was_sent() {
     let client = Client::new();
     let body = json!({ "name": "Torormir", "user_id": USER });
     let key = [("idempotency-key", "one")];
@@ -61,5 +61,7 @@ async fn a_refusal_has_no_position_and_a_repeat_has_the_first() {
     client.post(&body).await;
     let repeat = client.json("POST", CHARACTERS, &key, &body).await;
     assert_eq!((first.header("storage-position"), repeat.header("storage-position")), (Some("1"), Some("1")));
+    let repeat = client.json("POST", CHARACTERS, &[key[0], ("storage-position", "2")], &body).await;
+    assert_eq!(repeat.header("storage-position"), Some("2"));
     assert_eq!(client.post(&json!({ "name": "" })).await.header("storage-position"), None);
 }

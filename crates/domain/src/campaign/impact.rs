@@ -47,6 +47,15 @@ impl Effect {
     }
 }
 
+impl EventImpact {
+    /// The experience that it brought, or took when it is below 0.
+    #[must_use]
+    pub fn experience(&self) -> i64 {
+        let amount = Member::of(&self.impact_data, "impact_data", "amount").any_whole().ok().flatten();
+        if self.impact_type == ImpactType::Experience { amount.unwrap_or(0) } else { 0 }
+    }
+}
+
 /// What `event` does to the sheet. A gain never lowers a number that is above its usual range already, and a loss never
 /// raises one that is below it.
 ///

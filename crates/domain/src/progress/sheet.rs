@@ -1,8 +1,8 @@
 //! Reads progress from a sheet, and writes it back.
 
-use super::{CharacterProgress, level_of, proficiency_bonus};
+use super::{CharacterProgress, GRANTED, level_of, proficiency_bonus};
 use crate::{
-    Character, Document, Refusal,
+    Character, Document, Refusal, Timestamp,
     member::put_whole,
     sheet::{self, EXPERIENCE, LEVEL, PROFICIENCY_BONUS},
 };
@@ -34,6 +34,26 @@ impl CharacterProgress {
             self.current_level = level;
         }
         Ok(self)
+    }
+
+    /// Whether a sheet has experience, which takes precedence over that of the progress.
+    #[must_use]
+    pub fn is_on(sheet: &Document) -> bool {
+        !matches!(sheet::experience(sheet), Ok(None))
+    }
+
+    /// Follows a restored sheet that has no experience and is of a time before this progress began: none of the experience was
+    /// gained by then, and no level granted. Milestones and achievements stay.
+    pub fn begin_again(&mut self, sheet: &Document, at: Timestamp) {
+        // A level that cannot be read is refused by whatever reads it next.
+        let level = sheet::level(sheet).ok().flatten().unwrap_or(level_of(0));
+        self.data.0.remove(GRANTED);
+        self.experience_points = 0;
+        if level != self.current_level {
+            self.previous_level = level - 1;
+            self.current_level = level;
+            self.level_updated_at = Some(at);
+        }
     }
 
     /// Writes experience, level and proficiency bonus on the sheet. Everything else on it stays, and so does the

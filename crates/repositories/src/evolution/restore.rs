@@ -4,11 +4,12 @@ use super::{EvolutionRepository, versions_of};
 use crate::{
     RepositoryError, RequestContext, Result,
     act::Attempt,
+    progress::of_character,
     unit_of_work::{CharacterReport, UnitOfWork},
 };
 use character_domain::{
-    CampaignEvent, CampaignEventId, Character, CharacterId, CharacterVersion, CharacterVersionId, EventImpact,
-    EventImpactId, RelatedChange, Revision, event::EffectChanged,
+    CampaignEvent, CampaignEventId, Character, CharacterId, CharacterProgress, CharacterVersion, CharacterVersionId,
+    EventImpact, EventImpactId, RelatedChange, Revision, event::EffectChanged, progress::MAX_EXPERIENCE,
 };
 use character_storage_port::{Deleted, Entity, EntityKind, EventData};
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,7 @@ pub struct VersionRestored {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct UnrestoredRow {
-    /// The kind of row: `inventory_item`, `journal_entry`, ….
+    /// The kind of row: `inventory_item`, `journal_entry`, …; `character` for the other side of a gift of coins.
     pub kind: String,
     /// The id of the row.
     pub id: Uuid,
@@ -47,8 +48,10 @@ impl EvolutionRepository {
     /// whether it is deleted, stay unchanged.
     ///
     /// Effects of campaign events are part of the sheet, so they follow it: an event that was applied since is no
-    /// longer applied, and one that was reverted since is applied again. Every other row that changed since (items,
-    /// journal, progress) stays unchanged, and the result lists it.
+    /// longer applied, and one that was reverted since is applied again. The experience and the level are those of the
+    /// sheet; where it has none, the progress loses what these events gave it, or begins again when it began since.
+    /// Milestones and achievements, and every other row that changed since (items, journal, the other side of a gift of
+    /// coins), stay unchanged, and the result lists them.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `IdempotencyMismatch`, `Contended`, `Storage`.
@@ -69,7 +72,8 @@ impl EvolutionRepository {
                 work.after = Character { id: of, parent_id, meta, ..version.state };
                 work.restored_from = Some(id);
                 work.report(CharacterReport::RestoredFrom(id));
-                since.settle_events(&attempt, &mut work).await?;
+                let experience = since.settle_events(&attempt, &mut work).await?;
+                since.settle_progress(&attempt, &mut work, experience).await?;
                 let not_restored_total = since.others.len();
                 let not_restored = since.others.into_iter().take(MAX_NOT_RESTORED).collect();
                 work.finish(|character| VersionRestored { character, not_restored, not_restored_total })
@@ -82,7 +86,16 @@ impl EvolutionRepository {
 struct Since {
     /// Of each impact, whether it was created, and how often it was reverted or took effect again.
     impacts: BTreeMap<EventImpactId, Toggles>,
+    progress: Progress,
     others: BTreeSet<UnrestoredRow>,
+}
+
+/// Whether the progress changed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Progress {
+    Unchanged,
+    Changed,
+    Began,
 }
 
 #[derive(Default)]
@@ -93,7 +106,7 @@ struct Toggles {
 
 impl Since {
     async fn read(attempt: &Attempt, of: CharacterId, number: Revision) -> Result<Self> {
-        let mut since = Self { impacts: BTreeMap::new(), others: BTreeSet::new() };
+        let mut since = Self { impacts: BTreeMap::new(), progress: Progress::Unchanged, others: BTreeSet::new() };
         attempt
             .each::<CharacterVersion>(&versions_of(of), |version| {
                 let is_later = version.state.meta.revision > number;
@@ -112,13 +125,18 @@ impl Since {
             toggles.created |= change == "create";
             toggles.replaced += usize::from(change == "replace");
         } else if kind != EntityKind::CampaignEvent.as_str() {
+            if kind == EntityKind::CharacterProgress.as_str() {
+                self.progress = self.progress.max(if change == "create" { Progress::Began } else { Progress::Changed });
+            }
             self.others.insert(UnrestoredRow { kind, id });
         }
     }
 
-    /// Gives each impact the state that it had at the version, because the sheet has its effect again, or no longer.
-    async fn settle_events(&self, attempt: &Attempt, work: &mut UnitOfWork) -> Result<()> {
+    /// Gives each impact the state that it had at the version, because the sheet has its effect again, or no longer. Returns the
+    /// experience that the effects bring, or take when it is below 0.
+    async fn settle_events(&self, attempt: &Attempt, work: &mut UnitOfWork) -> Result<i64> {
         let at = work.changes.at;
+        let mut experience = 0_i64;
         let mut applied: BTreeMap<CampaignEventId, bool> = BTreeMap::new();
         for (id, toggles) in &self.impacts {
             let Some(impact) = found(attempt.row::<EventImpact>(*id, Deleted::Include).await)? else { continue };
@@ -126,6 +144,8 @@ impl Since {
             let was_in_force = !toggles.created && (is_in_force ^ (toggles.replaced % 2 == 1));
             *applied.entry(impact.event_id).or_default() |= was_in_force;
             if is_in_force != was_in_force {
+                let gained = impact.experience();
+                experience = experience.saturating_add(if was_in_force { gained } else { gained.saturating_neg() });
                 let reverted_at = (!was_in_force).then_some(at);
                 work.changes.replace(EventImpact { is_reverted: !was_in_force, reverted_at, ..impact })?;
             }
@@ -146,6 +166,30 @@ impl Since {
                 };
                 work.changes.event(of, &data(effect));
             }
+        }
+        Ok(experience)
+    }
+
+    /// Gives the progress the experience and the level that the character has again.
+    async fn settle_progress(&self, attempt: &Attempt, work: &mut UnitOfWork, experience: i64) -> Result<()> {
+        if self.progress == Progress::Unchanged && experience == 0 {
+            return Ok(());
+        }
+        let rows = attempt.all::<CharacterProgress>(&of_character(work.after.id)).await?;
+        let Some(today) = rows.into_iter().next() else { return Ok(()) };
+        let (sheet, at) = (&work.after.data, work.changes.at);
+        let mut then = today.clone();
+        if CharacterProgress::is_on(sheet) {
+            // A member that cannot be read is refused by the act that needs it.
+            then = then.as_on(sheet).unwrap_or_else(|_| today.clone());
+        } else if self.progress == Progress::Began {
+            then.begin_again(sheet, at);
+        } else {
+            let total = today.experience_points.saturating_add(experience).clamp(0, MAX_EXPERIENCE);
+            then.add_experience(total - today.experience_points, at)?;
+        }
+        if then != today {
+            work.changes.replace(then)?;
         }
         Ok(())
     }

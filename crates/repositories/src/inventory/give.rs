@@ -128,7 +128,10 @@ impl InventoryRepository {
                 let mut giver = attempt.work_on(attempt.accept(attempt.character(of).await?)?);
                 let mut receiver = attempt.work_on(receiver(&attempt, of, to).await?).with_reason(RECEIVED);
                 taken.add_to(&mut giver.after.data)?;
-                coins.add_to(&mut receiver.after.data)?;
+                coins.add_to(&mut receiver.after.data).map_err(of_receiver)?;
+                // A version of one side that is restored later changes nothing on the other.
+                giver.changes.relate(Character::KIND.as_str(), to.into(), "replace");
+                receiver.changes.relate(Character::KIND.as_str(), of.into(), "replace");
                 report(&mut giver, &mut receiver, |character_id, change, other_character_id| {
                     InventoryChanged::CoinsTransferred(CoinsTransferred {
                         character_id,
@@ -143,6 +146,15 @@ impl InventoryRepository {
             })
             .await
     }
+}
+
+/// Says to the giver whose sheet it is, and not what is on it.
+fn of_receiver(refusal: Refusal) -> Refusal {
+    let reason = match refusal.rule.as_ref() {
+        "too-many-coins" => "the receiver would have too many coins",
+        _ => "data.currency of the receiver cannot be read",
+    };
+    Refusal { reason: reason.to_owned(), ..refusal }
 }
 
 /// The item of the new owner.

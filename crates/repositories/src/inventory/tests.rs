@@ -7,7 +7,7 @@ use crate::{
 };
 use character_domain::{Character, CharacterVersion, Document, Revision, UserId, Violations};
 use character_storage_port::{
-    CHARACTER_INVENTORY_CHANGED, COMMIT, CharacterVersionQuery, ErrorKind, MemoryStorage, Page, PageRequest,
+    CHARACTER_INVENTORY_CHANGED, COMMIT, CharacterVersionQuery, ErrorKind, Expect, MemoryStorage, Page, PageRequest,
     StorageError, StorageExt, Store,
 };
 use character_storage_testkit::{MockStorage, sample::logged_events};
@@ -349,6 +349,25 @@ async fn coins_are_given_once_however_many_give_and_take_at_the_same_time() {
     assert!(matches!(refused, Err(RepositoryError::Invalid(_))), "{refused:?}");
     let too_many = Purse([("gp".to_owned(), 11)].into());
     assert_eq!(rule(world.inventory.give_coins(world.hero, other, &too_many, &plain()).await), "not-enough-coins");
+}
+
+#[tokio::test]
+async fn coins_that_the_receiver_cannot_take_are_refused_by_its_name_and_without_its_contents() {
+    let world = world().await;
+    let other = world.other_hero().await;
+    let one = Purse([("gp".to_owned(), 1)].into());
+    for (currency, rule, reason) in [
+        (json!("a private note"), "unreadable-member", "data.currency of the receiver cannot be read"),
+        (json!({ "gp": 1_000_000_000_000_i64 }), "too-many-coins", "the receiver would have too many coins"),
+    ] {
+        let row = world.storage.get_character(other).await.unwrap().value;
+        let data = Document::from(json!({ "currency": currency }).as_object().cloned().unwrap());
+        world.storage.update_character(Character { data, ..row }, Expect::Any).await.unwrap();
+        match world.inventory.give_coins(world.hero, other, &one, &plain()).await {
+            Err(RepositoryError::Refused(refusal)) => assert_eq!((&*refusal.rule, &*refusal.reason), (rule, reason)),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

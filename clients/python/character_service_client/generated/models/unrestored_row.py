@@ -16,7 +16,8 @@ class UnrestoredRow:
 
     Attributes:
         id (UUID): The id of the row.
-        kind (str): The kind of row: `inventory_item`, `journal_entry`, ….
+        kind (str): The kind of row: `inventory_item`, `journal_entry`, …; `character` for the other side of a gift of
+            coins.
     """
 
     id: UUID

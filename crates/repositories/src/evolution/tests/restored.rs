@@ -1,8 +1,8 @@
 //! A restored version and the campaign events whose effects its sheet holds.
 
 use super::*;
-use crate::{CampaignRepository, NewCampaignEvent};
-use character_domain::{CampaignEvent, CampaignEventId, EventImpact, ImpactType};
+use crate::{Award, CampaignRepository, NewCampaignEvent, ProgressRepository};
+use character_domain::{CampaignEvent, CampaignEventId, EventImpact, ImpactType, inventory::Purse};
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert_eq, prop_oneof, proptest};
 
 struct Table {
@@ -93,6 +93,107 @@ proptest! {
             }
             Ok(())
         })?;
+    }
+}
+
+/// Changes of a character whose sheet may have no experience.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Apply(usize),
+    Revert(usize),
+    /// Writes a sheet without experience.
+    Clear,
+    /// To the version that is this number of versions before the latest.
+    Restore(usize),
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (0..3_usize).prop_map(Step::Apply),
+        (0..3_usize).prop_map(Step::Revert),
+        Just(Step::Clear),
+        (0..12_usize).prop_map(Step::Restore),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_is_restored_the_experience_is_that_of_the_events_that_are_applied(
+        steps in proptest::collection::vec(any_step(), 1..14),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let world = world().await;
+            let (hero, campaigns) = (world.hero, CampaignRepository::new(over_memory(&world.storage)));
+            let progress = ProgressRepository::new(over_memory(&world.storage));
+            let mut events = Vec::new();
+            for magnitude in [100, 1_000, 10_000] {
+                let new = NewCampaignEvent::new(ImpactType::Experience, magnitude);
+                events.push(campaigns.create_event(hero, new, &plain()).await.unwrap().id);
+            }
+            for step in steps {
+                match step {
+                    Step::Apply(event) => drop(campaigns.apply(hero, events[event], &plain()).await.unwrap()),
+                    // One that never had an effect is refused.
+                    Step::Revert(event) => drop(campaigns.revert(hero, events[event], &plain()).await),
+                    Step::Clear => {
+                        let cleared = |it: &Character| Ok(Character { data: document(&json!({})), ..it.clone() });
+                        world.characters.patch(hero, &plain(), cleared).await.unwrap();
+                    }
+                    Step::Restore(back) => {
+                        let versions = world.versions(hero).await;
+                        let version = versions[back.min(versions.len() - 1)].id;
+                        world.evolution.restore(hero, version, &plain()).await.unwrap();
+                    }
+                }
+                let applied: i64 = world.all::<CampaignEvent>().await.iter().filter(|it| it.applied).map(|it| it.impact_magnitude).sum();
+                let standing = progress.get(hero, &plain()).await.unwrap().value.row;
+                let level = character_domain::progress::level_of(applied);
+                prop_assert_eq!((standing.experience_points, standing.current_level), (applied, level), "after {:?}", step);
+            }
+            Ok(())
+        })?;
+    }
+}
+
+#[tokio::test]
+async fn an_award_since_a_version_without_experience_is_gone_after_its_restore() {
+    let world = world().await;
+    let progress = ProgressRepository::new(over_memory(&world.storage));
+    let first = world.versions(world.hero).await[0].id;
+    let award = |amount| Award {
+        amount,
+        source: "quest".to_owned(),
+        reason: "Found it".to_owned(),
+        journal_entry_id: None,
+        session_id: None,
+    };
+    progress.award(world.hero, &award(1_000), &plain()).await.unwrap();
+    world.evolution.restore(world.hero, first, &plain()).await.unwrap();
+    let standing = progress.get(world.hero, &plain()).await.unwrap().value.row;
+    assert_eq!((standing.experience_points, standing.current_level), (0, 1));
+    progress.award(world.hero, &award(10), &plain()).await.unwrap();
+    let hero = world.characters.get(world.hero, &plain()).await.unwrap().value;
+    assert_eq!((&hero.data.0["experience_points"], &hero.data.0["level"]), (&json!(10), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_restore_of_one_side_of_a_gift_of_coins_lists_the_other() {
+    let world = world().await;
+    let with_coins =
+        |it: &Character| Ok(Character { data: document(&json!({ "currency": { "gp": 100 } })), ..it.clone() });
+    world.characters.patch(world.hero, &plain(), with_coins).await.unwrap();
+    let friend = world.characters.create(NewCharacter::new(UserId::new(), "Friend"), &plain()).await.unwrap().id;
+    let before = async |of| world.versions(of).await[0].id;
+    let (hero_before, friend_before) = (before(world.hero).await, before(friend).await);
+    let coins = Purse(std::iter::once(("gp".to_owned(), 60)).collect());
+    world.inventory.give_coins(world.hero, friend, &coins, &plain()).await.unwrap();
+    for (side, version, other) in [(world.hero, hero_before, friend), (friend, friend_before, world.hero)] {
+        let restored = world.evolution.restore(side, version, &plain()).await.unwrap();
+        let row = UnrestoredRow { kind: "character".to_owned(), id: other.0 };
+        assert_eq!((restored.not_restored, restored.not_restored_total), (vec![row], 1));
     }
 }
 

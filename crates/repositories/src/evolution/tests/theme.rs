@@ -171,6 +171,22 @@ async fn an_item_that_never_was_in_the_new_theme_is_reset_to_what_it_was_at_firs
 }
 
 #[tokio::test]
+async fn a_part_that_was_given_is_never_reset_to_what_the_giver_made_of_the_rest() {
+    let world = world().await;
+    let friend = world.characters.create(NewCharacter::new(UserId::new(), "Friend"), &plain()).await.unwrap().id;
+    let arrows = world.has(NewItem { quantity: 20, ..item("Arrow", &json!({})) }).await;
+    let part = world.inventory.give(world.hero, arrows.id, friend, Some(5), &plain()).await.unwrap().item;
+    let slaying = |it: &InventoryItem| {
+        let notes = Some("secret".to_owned());
+        Ok(InventoryItem { name: "Arrow of slaying".to_owned(), notes, ..it.clone() })
+    };
+    world.inventory.patch(world.hero, arrows.id, &plain(), slaying).await.unwrap();
+    let steam = world.changes_to(friend, &with("steampunk", &[(part.id, Transition::ThemeReset)])).await;
+    let copy = named(&steam, "Arrow");
+    assert_eq!((copy.quantity, copy.root_id, copy.notes.as_deref()), (5, Some(arrows.id), None));
+}
+
+#[tokio::test]
 async fn the_journal_goes_along_and_the_progress_is_copied() {
     let world = world().await;
     let (storage, of, at) = (&world.storage, world.hero, now());

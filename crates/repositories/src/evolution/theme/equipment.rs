@@ -1,11 +1,13 @@
 //! The items of a character that changes its theme.
 
-use super::Transition;
+use super::{super::lineage::MAX_LINEAGE, Transition};
 use crate::{RepositoryError, Result, act::Attempt};
-use character_domain::{Attunement, Character, InventoryItem, InventoryItemId, Meta, inventory::Inventory};
+use character_domain::{
+    Attunement, Character, CharacterId, InventoryItem, InventoryItemId, Meta, inventory::Inventory,
+};
 use character_storage_port::{Deleted, InventoryItemQuery};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Maximum number of originals that are looked up at the same time.
 const LOOKED_FOR_AT_ONCE: usize = 8;
@@ -39,9 +41,10 @@ pub(super) async fn adapted(
             Transition::ThemeReset | Transition::KeepCurrent => copy,
         });
     }
-    let theme = new.theme.as_str();
+    let lineage = if resets.is_empty() { HashSet::new() } else { predecessors(attempt, new).await? };
+    let (theme, lineage) = (new.theme.as_str(), &lineage);
     let originals: Vec<_> = stream::iter(resets)
-        .map(|copy| async move { reset(attempt, copy, theme).await })
+        .map(|copy| async move { reset(attempt, copy, theme, lineage).await })
         .buffered(LOOKED_FOR_AT_ONCE)
         .try_collect()
         .await?;
@@ -55,8 +58,28 @@ fn root_of(item: &InventoryItem) -> InventoryItemId {
     item.root_id.unwrap_or(item.id)
 }
 
-/// The copy in the first state that its item had in this theme, or else in its original state.
-async fn reset(attempt: &Attempt, copy: InventoryItem, theme: &str) -> Result<InventoryItem> {
+/// The characters that `new` comes from.
+async fn predecessors(attempt: &Attempt, new: &Character) -> Result<HashSet<CharacterId>> {
+    let (mut found, mut next) = (HashSet::new(), new.parent_id);
+    // A client may name any parent, so the walk counts its steps.
+    while let Some(id) = next.filter(|id| found.len() < MAX_LINEAGE && found.insert(*id)) {
+        next = match attempt.row::<Character>(id, Deleted::Include).await {
+            Ok(character) => character.parent_id,
+            Err(RepositoryError::NotFound(_)) => None,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(found)
+}
+
+/// The copy in the first state that its item had in this theme, or else in its original state, as far as this lineage had it:
+/// who gave the item, or a part of it, may have changed the rest since.
+async fn reset(
+    attempt: &Attempt,
+    copy: InventoryItem,
+    theme: &str,
+    lineage: &HashSet<CharacterId>,
+) -> Result<InventoryItem> {
     let root = root_of(&copy);
     let first = match attempt.row::<InventoryItem>(root, Deleted::Include).await {
         Ok(first) => Some(first),
@@ -64,10 +87,11 @@ async fn reset(attempt: &Attempt, copy: InventoryItem, theme: &str) -> Result<In
         Err(error) => return Err(error),
     };
     let query = InventoryItemQuery { root_id: Some(root), include_deleted: true, ..InventoryItemQuery::default() };
-    let later: Vec<InventoryItem> = attempt.all(&query).await?;
-    let in_theme = first.iter().chain(&later).filter(|item| item.theme == theme);
-    let earliest = in_theme.min_by_key(|item| (item.meta.created_at, item.id));
-    let Some(InventoryItem { theme, name, item_type, data, notes, .. }) = earliest.cloned().or(first) else {
+    let mut states: Vec<InventoryItem> = attempt.all(&query).await?;
+    states.extend(first);
+    states.retain(|item| lineage.contains(&item.character_id));
+    let earliest = states.into_iter().min_by_key(|item| (item.theme != theme, item.meta.created_at, item.id));
+    let Some(InventoryItem { theme, name, item_type, data, notes, .. }) = earliest else {
         return Ok(copy);
     };
     let mut reset = InventoryItem { theme, name, item_type, data, notes, ..copy };

@@ -84,8 +84,11 @@ def sync_detailed(
     """Restores the state of a version, as a new version.
 
      Nothing is erased, and `parent_id` stays. Campaign events follow the restored sheet: one that was
-    applied since is no longer applied, one that was reverted since is applied again. Other rows that
-    changed since (items, journal, progress) stay unchanged, and the response lists them.
+    applied since is no longer applied, one that was reverted since is applied again. Experience and
+    level are those of the sheet; where it has no experience, the progress loses what those events gave
+    it, or begins again when it began since. Milestones, achievements and other rows that changed since
+    (items, journal) stay unchanged, and the response lists them, as it lists the characters that coins
+    were given to or received from.
 
     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
     (412).
@@ -140,8 +143,11 @@ def sync(
     """Restores the state of a version, as a new version.
 
      Nothing is erased, and `parent_id` stays. Campaign events follow the restored sheet: one that was
-    applied since is no longer applied, one that was reverted since is applied again. Other rows that
-    changed since (items, journal, progress) stay unchanged, and the response lists them.
+    applied since is no longer applied, one that was reverted since is applied again. Experience and
+    level are those of the sheet; where it has no experience, the progress loses what those events gave
+    it, or begins again when it began since. Milestones, achievements and other rows that changed since
+    (items, journal) stay unchanged, and the response lists them, as it lists the characters that coins
+    were given to or received from.
 
     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
     (412).
@@ -191,8 +197,11 @@ async def asyncio_detailed(
     """Restores the state of a version, as a new version.
 
      Nothing is erased, and `parent_id` stays. Campaign events follow the restored sheet: one that was
-    applied since is no longer applied, one that was reverted since is applied again. Other rows that
-    changed since (items, journal, progress) stay unchanged, and the response lists them.
+    applied since is no longer applied, one that was reverted since is applied again. Experience and
+    level are those of the sheet; where it has no experience, the progress loses what those events gave
+    it, or begins again when it began since. Milestones, achievements and other rows that changed since
+    (items, journal) stay unchanged, and the response lists them, as it lists the characters that coins
+    were given to or received from.
 
     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
     (412).
@@ -245,8 +254,11 @@ async def asyncio(
     """Restores the state of a version, as a new version.
 
      Nothing is erased, and `parent_id` stays. Campaign events follow the restored sheet: one that was
-    applied since is no longer applied, one that was reverted since is applied again. Other rows that
-    changed since (items, journal, progress) stay unchanged, and the response lists them.
+    applied since is no longer applied, one that was reverted since is applied again. Experience and
+    level are those of the sheet; where it has no experience, the progress loses what those events gave
+    it, or begins again when it began since. Milestones, achievements and other rows that changed since
+    (items, journal) stay unchanged, and the response lists them, as it lists the characters that coins
+    were given to or received from.
 
     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
     (412).
