@@ -102,7 +102,7 @@ pub struct Leased {
     pub token: LeaseToken,
     /// How far it has come. [`Log::follow`](crate::Log::follow) continues from here.
     pub cursor: LogCursor,
-    /// Parked events that an operator has marked for a replay, oldest first: deliver them first, and then
+    /// Parked events that an operator has marked for a replay, ordered by the ids of the events: deliver them first, and then
     /// [`discard`](Consumers::discard) them.
     pub replays: Vec<ParkedEvent>,
 }

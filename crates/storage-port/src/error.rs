@@ -139,7 +139,7 @@ pub enum Retry {
 /// Whether a failed write may have taken effect all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// The write was certainly not applied.
+    /// This call certainly did not apply the write; an earlier one with the same transaction id may have.
     No,
     /// It may have been applied; only repeating the same transaction id or a read will tell.
     Unknown,
@@ -246,7 +246,8 @@ impl StorageError {
         self.retry
     }
 
-    /// Whether the write was **certainly** not applied.
+    /// Whether this call **certainly** did not apply the write. An earlier call with the same transaction id may have applied it, so
+    /// after an unknown outcome only a success, `TransactionReused` or a read shows what is stored.
     #[must_use]
     pub fn certainly_not_applied(&self) -> bool {
         self.applied == Applied::No

@@ -20,7 +20,9 @@ struct Session {
 }
 
 /// Runs `work` for a caller that has seen `least`: what is read meanwhile, in this task, is at least as new as the commit
-/// with this tick. Returns the output, and the highest tick that a commit of `work` has reached.
+/// with this tick. Returns the output, and the highest tick that [`note_position`] has noted meanwhile in this task; `None`: no tick.
+/// The repositories note each of their commits. Adapters do not: who commits through the port calls it with
+/// [`Committed::tick`](crate::Committed::tick).
 ///
 /// Position and ticks are of one storage. Nothing fails when a tick is unknown to it: the storage itself is read then.
 pub async fn at_least<T>(least: Option<Tick>, work: impl Future<Output = T>) -> (T, Option<Tick>) {
@@ -37,7 +39,8 @@ pub fn required_position() -> Option<Tick> {
     SESSION.try_with(|session| session.least).ok().flatten()
 }
 
-/// Notes a commit of this task. The outermost layer that sees it calls this.
+/// Notes a commit of this task for [`at_least`]; outside of that it has no effect. The code that calls
+/// [`Commit::commit`](crate::Commit::commit) calls it, and adapters do not.
 pub fn note_position(tick: Tick) {
     // Outside of a session there is nobody who wants to know.
     let _ = SESSION.try_with(|session| session.reached.fetch_max(tick.0, Ordering::Relaxed));

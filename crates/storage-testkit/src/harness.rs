@@ -37,6 +37,9 @@ pub trait Harness {
 }
 
 /// A harness of a storage that keeps what it has acknowledged. [`storage_durability!`](crate::storage_durability) judges that.
+///
+/// The storage is dropped before it is opened again, so the clauses do not judge a crash: an adapter that writes when it is dropped
+/// passes them, and loses acknowledged commits when its process is killed. Kill a process that uses yours in a test of its own.
 pub trait DurableHarness: Harness {
     /// The storage of `guard`, opened again after the one before was dropped.
     fn reopen(guard: &Self::Guard) -> impl Future<Output = Arc<dyn StoragePort>>;

@@ -3,15 +3,22 @@
 use super::snapshots::{fill, snapshot};
 use crate::{
     Reopen,
-    clauses::leases::{behind, lease, must_lease, rest, write},
+    clauses::{
+        cancellation::dropped_after,
+        fields::odd,
+        leases::{behind, lease, must_lease, rest, write},
+    },
     kinds::{Sample, must_commit, must_refuse, one_of_each, page, with},
-    sample::{Call, LONG, beginning, character, consumer, creation, event, follow_from, found, kept, logged, revision},
+    sample::{
+        Call, LONG, beginning, character, consumer, creation, event, follow_from, found, kept, logged, party, revision,
+    },
 };
 use character_domain::{Character, CharacterId, Revision};
 use character_storage_port::{
     Change, Committed, ErrorKind, Expect, HolderId, Limit, LogCursor, LoggedCommit, MAX_FOLLOWED, MAX_PARKED,
     PageRequest, StoragePort, Transaction, Write, every_kind,
 };
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::{
     slice,
@@ -54,6 +61,7 @@ pub async fn rows_survive_a_restart(mut storage: Arc<dyn StoragePort>, reopen: R
     }
     let imported = with(&Character::full(), |row| row.meta.revision = Revision(1 << 40));
     must_commit(&*storage, Change::Import(imported.clone())).await;
+    must_commit(&*storage, Change::Create(Character { data: odd(), ..character() })).await;
     for round in 0..2 {
         let (held, read) = (snapshot(&*storage).await, lists(&*storage).await);
         storage = restarted(storage, reopen).await;
@@ -86,7 +94,53 @@ pub async fn the_last_commit_survives_a_restart(mut storage: Arc<dyn StoragePort
     }
 }
 
-/// A repeat after a restart gives the first answer, another request with its id is refused, and what was refused before may be
+/// Hundreds of commits of concurrent callers are there after a restart, as they were acknowledged: the log has all of them in the
+/// same order, and each row is as the last of them left it.
+pub async fn hundreds_of_concurrent_commits_survive_a_restart_in_their_order(
+    mut storage: Arc<dyn StoragePort>,
+    reopen: Reopen<'_>,
+) {
+    let rows = party(4);
+    storage.commit(creation(&rows)).await.expect("the rows are new");
+    for round in 0..2 {
+        let writers = (0..8).map(|writer| {
+            let (storage, rows) = (Arc::clone(&storage), rows.clone());
+            tokio::spawn(async move {
+                for (number, call) in (0..50).zip(Call::BOTH.iter().copied().cycle()) {
+                    let name = format!("{round}.{writer}.{number}");
+                    let row = Character { name, ..rows[number % rows.len()].clone() };
+                    let change = Transaction::new().with(Change::Replace { entity: row, expect: Expect::Any });
+                    call.commit_one(&*storage, change).await.expect("any revision is expected");
+                }
+            })
+        });
+        for writer in join_all(writers).await {
+            writer.expect("the writer ends");
+        }
+        let (held, written) = (snapshot(&*storage).await, logged(&*storage).await);
+        storage = restarted(storage, reopen).await;
+        assert_eq!(snapshot(&*storage).await, held);
+        let again = logged(&*storage).await;
+        assert_eq!(again.len(), written.len(), "entries of the log");
+        for (again, written) in again.iter().zip(&written) {
+            assert_eq!(again, written);
+        }
+    }
+}
+
+/// What a read has shown of a commit whose call was dropped is there after a restart.
+pub async fn what_a_dropped_commit_has_shown_survives_a_restart(mut storage: Arc<dyn StoragePort>, reopen: Reopen<'_>) {
+    for (polls, call) in (0..16).zip(Call::BOTH.iter().copied().cycle()) {
+        let row = character();
+        dropped_after(polls, call.commit_one(&*storage, creation(slice::from_ref(&row)))).await;
+        let shown = found(&*storage, row.id).await;
+        storage = restarted(storage, reopen).await;
+        let again = found(&*storage, row.id).await;
+        assert!(shown.is_none() || again == shown, "{again:?} after {shown:?} was shown, dropped after {polls} polls");
+    }
+}
+
+/// A repeat after a restart gives the first answer, another request with its id is refused, also one that differs in its events alone, and what was refused before may be
 /// sent again.
 pub async fn repeats_are_known_after_a_restart(mut storage: Arc<dyn StoragePort>, reopen: Reopen<'_>) {
     let answers = [Some(kept(&json!({ "text": "Ärger \u{1f409}" }))), Some(kept(&Value::Null)), None];
@@ -112,8 +166,11 @@ pub async fn repeats_are_known_after_a_restart(mut storage: Arc<dyn StoragePort>
                 let repeat = call.commit_one(&*storage, transaction.clone()).await.expect("it is a repeat");
                 assert_eq!(&repeat, committed, "by {call:?}");
                 let other = Transaction { id: transaction.id, ..creation(&[character()]) };
-                let error = call.commit_one(&*storage, other).await.expect_err("the id was used");
-                assert_eq!(error.kind(), &ErrorKind::TransactionReused, "by {call:?}");
+                let without_event = Transaction { events: Vec::new(), ..transaction.clone() };
+                for other in [other, without_event] {
+                    let error = call.commit_one(&*storage, other).await.expect_err("the id was used");
+                    assert_eq!(error.kind(), &ErrorKind::TransactionReused, "by {call:?}");
+                }
             }
         }
         for row in &rows {
@@ -131,11 +188,16 @@ pub async fn repeats_are_known_after_a_restart(mut storage: Arc<dyn StoragePort>
 pub async fn the_log_goes_on_after_a_restart(mut storage: Arc<dyn StoragePort>, reopen: Reopen<'_>) {
     let mut places: Vec<LogCursor> = vec![beginning(&*storage).await];
     let mut entries: Vec<Arc<LoggedCommit>> = Vec::new();
+    let mut before = character();
     for round in 0..3 {
         for (number, call) in (0..4).zip(Call::BOTH.iter().copied().cycle()) {
             let row = character();
             let traceparent = (number == 1).then(|| "00-trace".to_owned());
-            let transaction = Transaction { traceparent, ..creation(slice::from_ref(&row)) };
+            let mut transaction = Transaction { traceparent, ..creation(slice::from_ref(&row)) };
+            if number == 3 {
+                transaction = transaction.with(Change::Replace { entity: before.changed(), expect: Expect::Any });
+            }
+            before = row.clone();
             let transaction = transaction.with_event(event(row.id, number)).with_event(event(row.id, number + 1));
             let committed = call.commit_one(&*storage, transaction).await.expect("the row is new");
             let last = places.last().expect("there is the beginning");
@@ -161,6 +223,7 @@ pub async fn the_log_goes_on_after_a_restart(mut storage: Arc<dyn StoragePort>, 
         // It is not among those whose places are known.
         let (mut received, next) = follow_from(&*storage, places[places.len() - 1].clone(), MAX_FOLLOWED).await;
         assert_eq!(received.len(), 1);
+        assert!(entries.last().is_some_and(|last| last.tick < received[0].tick), "{received:?} after {entries:?}");
         entries.append(&mut received);
         places.push(next);
     }

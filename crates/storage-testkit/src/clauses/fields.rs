@@ -27,7 +27,7 @@ fn deep(levels: usize) -> Document {
 }
 
 /// Values that storages are known to change.
-fn odd() -> Document {
+pub(crate) fn odd() -> Document {
     let values = json!({
         "": { "": [] },
         "null": null,

@@ -420,6 +420,8 @@ macro_rules! __each_durable_clause {
             { $($arguments)* }
             rows_survive_a_restart
             the_last_commit_survives_a_restart
+            hundreds_of_concurrent_commits_survive_a_restart_in_their_order
+            what_a_dropped_commit_has_shown_survives_a_restart
             repeats_are_known_after_a_restart
             the_log_goes_on_after_a_restart
             consumers_survive_a_restart

@@ -2,7 +2,7 @@
 
 use crate::durability::Lost as L;
 use async_trait::async_trait;
-use character_domain::{Revision, now};
+use character_domain::{Character, Revision, now};
 use character_storage_port::{
     Commit, Committed, ConsumerName, ConsumerState, Consumers, Deleted, DomainEvent, Entity, Epoch, EventId, HolderId,
     LeaseToken, Leased, Log, LogBatch, LogCursor, LoggedCommit, MemoryStorage, Page, PageRequest, ParkedEvent, Read,
@@ -10,8 +10,10 @@ use character_storage_port::{
 };
 use character_storage_testkit::durable_clauses;
 use futures_util::future::LocalBoxFuture;
+use serde_json::{Map, Value};
 use std::{
-    collections::{BTreeSet, HashSet},
+    any::Any,
+    collections::{BTreeSet, HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex,
@@ -30,17 +32,24 @@ enum Lost {
     Revisions,
     TheLastCommit,
     TheLastBatch,
+    AllBehindTheFirstHundreds,
+    TheOrder,
+    Dropped,
+    LargeNumbers,
     // Repeats.
     Ids,
     Answers,
     AnswersOfNull,
     Fingerprints,
+    FingerprintsOfEvents,
     // The log.
     Events,
     TimesOfEntries,
     Traceparents,
     TheEpoch,
     TheCountOfTicks,
+    TheLastTick,
+    ChangedFields,
     // Consumers.
     Cursors,
     Leases,
@@ -58,6 +67,8 @@ struct Disk {
     kept: MemoryStorage,
     /// The transactions in the order of their commits, those of a batch with `true`.
     transactions: Mutex<Vec<(Transaction, bool)>>,
+    /// The ticks that callers have seen.
+    ticks: Mutex<HashMap<TransactionId, Tick>>,
     is_closed_once: AtomicBool,
     epoch: Epoch,
 }
@@ -71,13 +82,21 @@ impl Disk {
             L::Everything => true,
             L::TheLastCommit => place + 1 == all.len(),
             L::TheLastBatch => place + 1 == all.len() && in_batch,
+            L::AllBehindTheFirstHundreds => place >= 300,
+            // All of them are written again, in another order or without those whose calls were dropped.
+            L::TheOrder | L::Dropped => true,
             _ => false,
         };
         let mut inner = self.kept.clone();
         if all.iter().enumerate().any(|(place, (_, in_batch))| is_lost(place, *in_batch)) {
             inner = MemoryStorage::new();
-            for (place, (transaction, in_batch)) in all.iter().enumerate() {
-                if !is_lost(place, *in_batch) {
+            let mut order: Vec<usize> = (0..all.len()).collect();
+            if self.lost == L::TheOrder && all.len() > 2 {
+                order.swap(all.len() - 2, all.len() - 1);
+            }
+            for place in order {
+                let (transaction, in_batch) = &all[place];
+                if !is_lost(place, *in_batch) || matches!(self.lost, L::TheOrder | L::Dropped) {
                     inner.commit(transaction.clone()).await.unwrap();
                 }
             }
@@ -98,6 +117,14 @@ async fn free(storage: &MemoryStorage) {
             let leased = storage.lease(&state.name, holder, Duration::from_secs(600)).await.unwrap().unwrap();
             storage.release(&leased.token).await.unwrap();
         }
+    }
+}
+
+/// The value with its numbers as 64-bit floats.
+fn imprecise(value: &Value) -> Value {
+    match value {
+        Value::Array(values) => values.iter().map(imprecise).collect(),
+        value => value.as_f64().map_or_else(|| value.clone(), Value::from),
     }
 }
 
@@ -122,6 +149,12 @@ impl Forgetful {
         if self.has_lost(L::Revisions) {
             row.meta_mut().revision = Revision::FIRST;
         }
+        if let Some(row) =
+            (&mut row as &mut dyn Any).downcast_mut::<Character>().filter(|_| self.has_lost(L::LargeNumbers))
+        {
+            row.data =
+                row.data.0.iter().map(|(name, value)| (name.clone(), imprecise(value))).collect::<Map<_, _>>().into();
+        }
         Some(row).filter(|row| !self.has_lost(L::DeletedRows) || !row.meta().is_deleted())
     }
 
@@ -135,13 +168,25 @@ impl Forgetful {
             let old = self.disk.transactions.lock().unwrap().iter().find(|(old, _)| old.id == id).cloned();
             transaction = old.unwrap().0;
         }
+        if is_old && self.has_lost(L::FingerprintsOfEvents) {
+            let old = self.disk.transactions.lock().unwrap().iter().find(|(old, _)| old.id == id).cloned();
+            transaction.events = old.unwrap().0.events;
+        }
         let before = self.inner.head().await?;
         let mut committed = self.inner.commit(transaction.clone()).await?;
+        if self.disk.lost == L::Dropped {
+            tokio::task::yield_now().await;
+        }
         if self.inner.head().await? != before {
             self.disk.transactions.lock().unwrap().push((transaction, in_batch));
         }
         committed.id = id;
         committed.tick = self.tick(committed.tick);
+        if self.disk.lost == L::TheLastTick {
+            let since_it_was_opened = self.disk.transactions.lock().unwrap().len() - self.ids.len();
+            let mut ticks = self.disk.ticks.lock().unwrap();
+            committed.tick = *ticks.entry(id).or_insert(Tick(since_it_was_opened as u64));
+        }
         committed.answer = committed.answer.filter(|answer| match self.disk.lost {
             L::Answers => !is_old,
             L::AnswersOfNull => !is_old || answer.text().get() != "null",
@@ -165,7 +210,10 @@ impl Forgetful {
         if self.has_lost(L::Traceparents) {
             entry.traceparent = None;
         }
-        entry.tick = self.tick(entry.tick);
+        if self.has_lost(L::ChangedFields) {
+            entry.rows.iter_mut().flatten().for_each(|row| row.changed.clear());
+        }
+        entry.tick = self.disk.ticks.lock().unwrap().get(&entry.transaction).copied().unwrap_or(self.tick(entry.tick));
         entry
     }
 
@@ -296,6 +344,7 @@ fn breaks(lost: Lost, clause: &str) -> bool {
         lost,
         kept: MemoryStorage::new(),
         transactions: Mutex::default(),
+        ticks: Mutex::default(),
         is_closed_once: AtomicBool::new(false),
         epoch: Epoch::new(),
     });
@@ -340,6 +389,17 @@ noticed! {
     a_storage_that_loses_revisions_is_caught: Revisions breaks "rows_survive_a_restart";
     a_storage_that_loses_the_last_commit_is_caught: TheLastCommit breaks "the_last_commit_survives_a_restart";
     a_storage_that_loses_the_last_batch_is_caught: TheLastBatch breaks "the_last_commit_survives_a_restart";
+    a_storage_that_reads_a_part_of_a_long_file_is_caught: AllBehindTheFirstHundreds breaks
+        "hundreds_of_concurrent_commits_survive_a_restart_in_their_order";
+    a_storage_that_writes_in_another_order_is_caught: TheOrder breaks
+        "hundreds_of_concurrent_commits_survive_a_restart_in_their_order";
+    a_storage_that_shows_what_it_has_not_written_is_caught: Dropped breaks
+        "what_a_dropped_commit_has_shown_survives_a_restart";
+    a_storage_that_loses_the_precision_of_numbers_is_caught: LargeNumbers breaks "rows_survive_a_restart";
+    a_storage_that_compares_requests_without_their_events_is_caught: FingerprintsOfEvents breaks
+        "repeats_are_known_after_a_restart";
+    a_storage_that_begins_its_ticks_again_is_caught: TheLastTick breaks "the_log_goes_on_after_a_restart";
+    a_storage_that_loses_changed_fields_is_caught: ChangedFields breaks "the_log_goes_on_after_a_restart";
     a_storage_that_loses_ids_is_caught: Ids breaks "repeats_are_known_after_a_restart";
     a_storage_that_loses_answers_is_caught: Answers breaks "repeats_are_known_after_a_restart";
     a_storage_that_loses_answers_of_null_is_caught: AnswersOfNull breaks "repeats_are_known_after_a_restart";
