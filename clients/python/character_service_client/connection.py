@@ -3,10 +3,11 @@
 import random
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from itertools import count
 from math import ceil
+from threading import Lock
 from typing import Any
 
 import anyio
@@ -47,6 +48,7 @@ class _Shared:
     timeout: float | None
     """Seconds that the caller waits, when it says so."""
     position: str | None = None
+    lock: Lock = field(default_factory=Lock)
 
     def begin(self, request: httpx.Request) -> float:
         """Completes the headers, and returns the end of all attempts by the monotonic clock."""
@@ -78,11 +80,12 @@ class _Shared:
         """Keeps the position of the newest change. The responses to concurrent changes come in any order."""
         if answered is None or not answered.isdecimal():
             return
-        is_newer = self.position is None or int(answered) > int(self.position)
-        # A change after the one whose position was sent has a higher one, unless the storage was restored meanwhile.
-        is_of_restored = sent is not None and int(answered) < int(sent)
-        if is_newer or is_of_restored:
-            self.position = answered
+        with self.lock:
+            kept = self.position
+            # A change after the one whose position was sent has a higher one, unless the storage was restored meanwhile.
+            is_of_restored = sent is not None and kept is not None and int(answered) < int(sent) <= int(kept)
+            if kept is None or int(answered) > int(kept) or is_of_restored:
+                self.position = answered
 
     def finish(self, result: httpx.Response) -> httpx.Response:
         """The final response. Raises the exception of one without success, whose body was read."""

@@ -245,6 +245,12 @@ def life(client: Client, network: SyncNetwork) -> None:
     equal(position_after(at(10**15)), str(10**15))
     equal(position_after(overtaken), str(10**15 + 2))
     equal(position_after(lambda _: httpx.Response(204, headers={"Storage-Position": "-"})), str(10**15 + 2))
+
+    def restored(request: httpx.Request) -> httpx.Response | None:
+        equal(position_after(at(7)), "7")
+        return at(6)(request)
+
+    equal(position_after(restored), "7")
     equal(position_after(at(5)), "5")
 
     # `Retry-After` is obeyed within the bound, and not beyond it.

@@ -78,10 +78,11 @@ export class Connection {
   /** Keeps the position of the newest change. The responses to concurrent changes come in any order. */
   #follow(sent: string | null, answered: string | null): void {
     if (answered === null || !/^\d+$/.test(answered)) return;
-    const isNewer = this.#position === undefined || BigInt(answered) > BigInt(this.#position);
+    const kept = this.#position === undefined ? -1n : BigInt(this.#position);
+    const [next, least] = [BigInt(answered), BigInt(sent ?? 0)];
     // A change after the one whose position was sent has a higher one, unless the storage was restored meanwhile.
-    const isOfRestored = sent !== null && BigInt(answered) < BigInt(sent);
-    if (isNewer || isOfRestored) this.#position = answered;
+    const isOfRestored = next < least && least <= kept;
+    if (next > kept || isOfRestored) this.#position = answered;
   }
 
   async #attempt(request: Request, init: RequestInit): Promise<Response | { error: unknown }> {

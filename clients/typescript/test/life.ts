@@ -141,6 +141,11 @@ const overtaken = async () => {
 };
 equal(await positionAfter(overtaken), "9007199254740995", "a position that was overtaken");
 equal(await positionAfter(at("-")), "9007199254740995", "a position that is none");
+const restored = async () => {
+  equal(await positionAfter(at("7")), "7", "the first position of a storage that was restored");
+  return at("6")();
+};
+equal(await positionAfter(restored), "7", "an older one of that storage");
 equal(await positionAfter(at("5")), "5", "the position of a storage that was restored");
 
 // `Retry-After` is obeyed within the bound, and not beyond it.

@@ -41,7 +41,9 @@ use utoipa_swagger_ui::{Config, SwaggerFile};
             responses) and `internal` (500). Unknown fields and parameters are rejected. An entity tag is the revision in \
             quotes: `\"1\"` when created, one more at each change.\n\n\
             A response to a change carries `Storage-Position`. Send it back in a later request to read data that is at \
-            least as new, from any process of the service. Without it, another process may be behind by about a second.",
+            least as new, from any process of the service. Without it, another process may be behind by about a second. \
+            Keep the highest position, unless a response has a lower one than its own request: the storage was restored \
+            then, and that position is the one to keep.",
         contact(name = "The maintainers of the Character Service"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),

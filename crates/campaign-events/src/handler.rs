@@ -94,7 +94,11 @@ impl CampaignEvents {
     /// Stores the event for each member that it affects, and applies it. One that the rules of the game forbid for a character
     /// is applied to the others all the same.
     async fn happened(&self, received: &Received, happened: &CampaignEventReported) -> Result<()> {
-        let members = self.members(happened.campaign_id).await?;
+        let in_play = match happened.character_ids {
+            Some(_) => InPlay::OrNot,
+            None => InPlay::Only,
+        };
+        let members = self.members(happened.campaign_id, in_play).await?;
         let affected: BTreeSet<CharacterId> = match &happened.character_ids {
             Some(ids) => ids.iter().copied().collect(),
             None => members.clone(),
@@ -141,13 +145,13 @@ impl CampaignEvents {
         Ok(())
     }
 
-    async fn members(&self, campaign: CampaignId) -> Result<BTreeSet<CharacterId>> {
+    async fn members(&self, campaign: CampaignId, in_play: InPlay) -> Result<BTreeSet<CharacterId>> {
         let (mut members, mut page) = (BTreeSet::new(), PageRequest::first(Limit::MAX));
         let later = |error: RepositoryError| Failed::of(&error);
-        let every = CharacterQuery { active_only: false, ..CharacterQuery::default() };
+        let query = CharacterQuery { active_only: in_play == InPlay::Only, ..CharacterQuery::default() };
         loop {
             let plain = RequestContext::default();
-            let read = self.campaigns.characters(campaign, every.clone(), page.clone(), &plain).await;
+            let read = self.campaigns.characters(campaign, query.clone(), page.clone(), &plain).await;
             let read = read.map_err(later)?;
             if let Source::Stale { .. } = read.source {
                 return Err(Failed::Later);
@@ -160,6 +164,13 @@ impl CampaignEvents {
             }
         }
     }
+}
+
+/// Which members: those with `is_active`, or all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum InPlay {
+    Only,
+    OrNot,
 }
 
 /// The data of an event, unless they break a rule that needs no row of the storage.

@@ -97,12 +97,9 @@ async fn a_game_master_is_set_and_removed_with_the_name() {
 }
 
 #[tokio::test]
-async fn an_event_is_applied_once_to_every_member_also_an_inactive_one_and_to_no_one_else() {
+async fn an_event_is_applied_once_to_every_member_and_to_no_one_else() {
     let world = world().await;
     let (ada, bob) = (world.member(healthy()).await, world.member(healthy()).await);
-    let row: Option<Row> = world.storage.find(bob, Deleted::Exclude).await.unwrap().value;
-    let inactive = Row { is_active: false, ..row.unwrap() };
-    world.storage.update(inactive, Expect::Any).await.unwrap();
     let stranger = Row {
         campaign_id: None,
         data: Document::from(healthy().as_object().cloned().unwrap()),
@@ -163,6 +160,20 @@ async fn named_characters_alone_are_affected_and_those_that_cannot_be_are_named_
     assert!(reason.contains(&format!("character {stranger} is not a member of the campaign")), "{reason}");
     assert!(reason.contains(&format!("character {ill}: ")), "{reason}");
     assert_eq!((world.points(ada).await, world.points(bob).await), (json!(15), json!(20)));
+}
+
+#[tokio::test]
+async fn a_member_that_is_not_in_play_is_affected_when_it_is_named() {
+    let world = world().await;
+    let retired = world.member(healthy()).await;
+    let row: Option<Row> = world.storage.find(retired, Deleted::Exclude).await.unwrap().value;
+    world.storage.update(Row { is_active: false, ..row.unwrap() }, Expect::Any).await.unwrap();
+    assert_eq!(world.handle("1", CAMPAIGN_EVENT, damage(world.campaign)).await, Handled::Done);
+    assert_eq!(world.points(retired).await, json!(20));
+    let mut named = damage(world.campaign);
+    named["character_ids"] = json!([retired]);
+    assert_eq!(world.handle("2", CAMPAIGN_EVENT, named).await, Handled::Done);
+    assert_eq!(world.points(retired).await, json!(15));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod attainment;
 mod sheet;
 
 pub use attainment::Attainment;
+pub use sheet::{OnSheet, Standing};
 
 use crate::{
     CharacterId, CharacterProgressId, Document, Meta, Refusal, Timestamp, Violations, check,

@@ -240,10 +240,13 @@ impl StorageContext {
         }
     }
 
-    /// Commits, and notes the position for a caller that asks for it.
+    /// Commits, and notes the position of a change for a caller that asks for it.
     async fn commit(&self, transaction: Transaction) -> Result<Committed, StorageError> {
+        let is_change = !transaction.writes.is_empty();
         let committed = self.storage().commit(transaction).await?;
-        note_position(committed.tick);
+        if is_change {
+            note_position(committed.tick);
+        }
         Ok(committed)
     }
 

@@ -8,6 +8,7 @@ mod restore;
 #[cfg(test)]
 mod tests;
 mod theme;
+mod trace;
 mod tree;
 
 pub use compare::Comparison;

@@ -48,8 +48,8 @@ pub struct ThemeTransitionRequest {
 pub struct EquipmentTransitionBody {
     /// The id of a live item of the character. Each item may be listed once.
     pub equipment_id: Uuid,
-    /// `theme_reset`: the item returns to its first state in the new theme, or else to its original state. `adapt_new`:
-    /// it is adapted to the new theme. `keep_current`: it stays unchanged.
+    /// `theme_reset`: the item returns to its first state in the new theme, or else to its original state, of the states that this
+    /// character or a predecessor had. `adapt_new`: it is adapted to the new theme. `keep_current`: it stays unchanged.
     pub transition: Transition,
 }
 

@@ -148,9 +148,9 @@ pub(crate) async fn state(api: Data<Api>, request: HttpRequest) -> Answer {
 
 /// Restores the state of a version, as a new version. Nothing is erased, and `parent_id` stays. Campaign events follow
 /// the restored sheet: one that was applied since is no longer applied, one that was reverted since is applied again.
-/// Experience and level are those of the sheet; where it has no experience, the progress loses what those events gave it, or begins
-/// again when it began since. Milestones, achievements and other rows that changed since (items, journal) stay unchanged, and the
-/// response lists them, as it lists the characters that coins were given to or received from.
+/// Experience and level are those that the character had at the version. Milestones, achievements and other rows that changed since
+/// (items, journal) stay unchanged, and the response lists them. It also lists the characters that coins were given to or received
+/// from, and the successor by a change of theme.
 #[utoipa::path(
     post, path = "/api/v2/characters/{id}/versions/{version}/restore", tag = "evolution", operation_id = "restoreVersion",
     params(

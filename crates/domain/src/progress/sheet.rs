@@ -1,11 +1,57 @@
 //! Reads progress from a sheet, and writes it back.
 
-use super::{CharacterProgress, GRANTED, level_of, proficiency_bonus};
+use super::{CharacterProgress, GRANTED, MAX_EXPERIENCE, level_of, proficiency_bonus};
 use crate::{
     Character, Document, Refusal, Timestamp,
     member::put_whole,
     sheet::{self, EXPERIENCE, LEVEL, PROFICIENCY_BONUS},
 };
+
+/// The experience and the level that a character has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The total experience.
+    pub experience: i64,
+    /// The level.
+    pub level: u8,
+}
+
+/// The experience and the level of a sheet, as far as they can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnSheet {
+    experience: Option<i64>,
+    level: Option<u8>,
+}
+
+impl OnSheet {
+    /// Reads a sheet.
+    #[must_use]
+    pub fn of(sheet: &Document) -> Self {
+        let (experience, level) = (sheet::experience(sheet), sheet::level(sheet));
+        Self { experience: experience.ok().flatten(), level: level.ok().flatten() }
+    }
+
+    /// The standing, when the sheet has both.
+    #[must_use]
+    pub fn whole(self) -> Option<Standing> {
+        self.experience.zip(self.level).map(|(experience, level)| Standing { experience, level })
+    }
+
+    /// The standing of a character without a progress, as [`CharacterProgress::of_sheet`] has it.
+    #[must_use]
+    pub fn alone(self) -> Standing {
+        let experience = self.experience.unwrap_or(0);
+        Standing { experience, level: self.level.unwrap_or_else(|| level_of(experience)) }
+    }
+
+    /// The standing of a character whose progress has this one, as [`CharacterProgress::as_on`] has it.
+    #[must_use]
+    pub fn over(self, known: Standing) -> Standing {
+        let experience = self.experience.unwrap_or(known.experience);
+        let made = if experience == known.experience { known.level } else { level_of(experience) };
+        Standing { experience, level: self.level.unwrap_or(made) }
+    }
+}
 
 impl CharacterProgress {
     /// The progress of a character without a stored one, from its sheet. Missing experience counts as 0, a missing
@@ -36,24 +82,35 @@ impl CharacterProgress {
         Ok(self)
     }
 
-    /// Whether a sheet has experience, which takes precedence over that of the progress.
+    /// This progress with the standing of an earlier version of its character. Milestones and achievements stay.
     #[must_use]
-    pub fn is_on(sheet: &Document) -> bool {
-        !matches!(sheet::experience(sheet), Ok(None))
+    pub fn restored(mut self, then: Standing, at: Timestamp) -> Self {
+        self.experience_points = then.experience;
+        self.set_level(then.level, at);
+        self
     }
 
-    /// Follows a restored sheet that has no experience and is of a time before this progress began: none of the experience was
-    /// gained by then, and no level granted. Milestones and achievements stay.
-    pub fn begin_again(&mut self, sheet: &Document, at: Timestamp) {
-        // A level that cannot be read is refused by whatever reads it next.
-        let level = sheet::level(sheet).ok().flatten().unwrap_or(level_of(0));
-        self.data.0.remove(GRANTED);
-        self.experience_points = 0;
-        if level != self.current_level {
-            self.previous_level = level - 1;
-            self.current_level = level;
-            self.level_updated_at = Some(at);
+    /// This progress without the experience of events that are undone; `experience` below 0 is of events that take effect again.
+    #[must_use]
+    pub fn without(mut self, experience: i64, at: Timestamp) -> Self {
+        let before = self.experience_points;
+        self.experience_points = before.saturating_sub(experience).clamp(0, MAX_EXPERIENCE);
+        let reached = level_of(self.experience_points);
+        let is_lower = self.experience_points < before;
+        self.set_level(if is_lower { reached.min(self.current_level) } else { reached.max(self.current_level) }, at);
+        self
+    }
+
+    fn set_level(&mut self, level: u8, at: Timestamp) {
+        if level == self.current_level {
+            return;
         }
+        if level < self.current_level {
+            self.data.0.remove(GRANTED);
+        }
+        self.previous_level = self.current_level;
+        self.current_level = level;
+        self.level_updated_at = Some(at);
     }
 
     /// Writes experience, level and proficiency bonus on the sheet. Everything else on it stays, and so does the

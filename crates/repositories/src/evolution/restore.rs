@@ -1,6 +1,10 @@
 //! Restores the state of an earlier version.
 
-use super::{EvolutionRepository, versions_of};
+use super::{
+    EvolutionRepository,
+    trace::{Trace, is_of_progress},
+    versions_of,
+};
 use crate::{
     RepositoryError, RequestContext, Result,
     act::Attempt,
@@ -9,7 +13,8 @@ use crate::{
 };
 use character_domain::{
     CampaignEvent, CampaignEventId, Character, CharacterId, CharacterProgress, CharacterVersion, CharacterVersionId,
-    EventImpact, EventImpactId, RelatedChange, Revision, event::EffectChanged, progress::MAX_EXPERIENCE,
+    EventImpact, EventImpactId, RelatedChange,
+    event::{EffectChanged, ExperienceChanged, ExperienceGained, ExperienceKind, ProgressUpdated},
 };
 use character_storage_port::{Deleted, Entity, EntityKind, EventData};
 use serde::{Deserialize, Serialize};
@@ -37,7 +42,8 @@ pub struct VersionRestored {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct UnrestoredRow {
-    /// The kind of row: `inventory_item`, `journal_entry`, …; `character` for the other side of a gift of coins.
+    /// The kind of row: `inventory_item`, `journal_entry`, …; `character` for the other side of a gift of coins, or
+    /// the successor by a change of theme.
     pub kind: String,
     /// The id of the row.
     pub id: Uuid,
@@ -48,10 +54,9 @@ impl EvolutionRepository {
     /// whether it is deleted, stay unchanged.
     ///
     /// Effects of campaign events are part of the sheet, so they follow it: an event that was applied since is no
-    /// longer applied, and one that was reverted since is applied again. The experience and the level are those of the
-    /// sheet; where it has none, the progress loses what these events gave it, or begins again when it began since.
-    /// Milestones and achievements, and every other row that changed since (items, journal, the other side of a gift of
-    /// coins), stay unchanged, and the result lists them.
+    /// longer applied, and one that was reverted since is applied again. Experience and level are those that the character had
+    /// then, whether its sheet had them or its progress. Milestones and achievements, and every other row that changed since
+    /// (items, journal, the other side of a gift of coins), stay unchanged, and the result lists them.
     ///
     /// # Errors
     /// `NotFound`, `PreconditionFailed` (of the character), `IdempotencyMismatch`, `Contended`, `Storage`.
@@ -66,14 +71,14 @@ impl EvolutionRepository {
             .act(RESTORED, request, move |attempt| async move {
                 let current = attempt.accept(attempt.character(of).await?)?;
                 let version: CharacterVersion = attempt.owned_row(of, id, Deleted::Exclude).await?;
-                let since = Since::read(&attempt, of, version.state.meta.revision).await?;
+                let since = Since::read(&attempt, &version).await?;
                 let (parent_id, meta) = (current.parent_id, current.meta);
                 let mut work = attempt.work_on(current);
                 work.after = Character { id: of, parent_id, meta, ..version.state };
                 work.restored_from = Some(id);
                 work.report(CharacterReport::RestoredFrom(id));
-                let experience = since.settle_events(&attempt, &mut work).await?;
-                since.settle_progress(&attempt, &mut work, experience).await?;
+                let regained = since.settle_events(&attempt, &mut work).await?;
+                since.settle_progress(&attempt, &mut work, regained).await?;
                 let not_restored_total = since.others.len();
                 let not_restored = since.others.into_iter().take(MAX_NOT_RESTORED).collect();
                 work.finish(|character| VersionRestored { character, not_restored, not_restored_total })
@@ -86,16 +91,10 @@ impl EvolutionRepository {
 struct Since {
     /// Of each impact, whether it was created, and how often it was reverted or took effect again.
     impacts: BTreeMap<EventImpactId, Toggles>,
-    progress: Progress,
+    is_progress_changed: bool,
+    /// The standing at the version.
+    trace: Trace,
     others: BTreeSet<UnrestoredRow>,
-}
-
-/// Whether the progress changed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Progress {
-    Unchanged,
-    Changed,
-    Began,
 }
 
 #[derive(Default)]
@@ -105,17 +104,28 @@ struct Toggles {
 }
 
 impl Since {
-    async fn read(attempt: &Attempt, of: CharacterId, number: Revision) -> Result<Self> {
-        let mut since = Self { impacts: BTreeMap::new(), progress: Progress::Unchanged, others: BTreeSet::new() };
+    async fn read(attempt: &Attempt, to: &CharacterVersion) -> Result<Self> {
+        let (of, number) = (to.state.id, to.state.meta.revision);
+        let mut since = Self {
+            impacts: BTreeMap::new(),
+            is_progress_changed: false,
+            trace: Trace::to(to.id),
+            others: BTreeSet::new(),
+        };
+        let mut is_changed = false;
         attempt
             .each::<CharacterVersion>(&versions_of(of), |version| {
-                let is_later = version.state.meta.revision > number;
-                if is_later {
+                let needs_older = since.trace.take(&version);
+                if version.state.meta.revision > number {
+                    is_changed |= version.related.iter().any(is_of_progress);
                     version.related.into_iter().for_each(|related| since.add(related));
+                    return true;
                 }
-                is_later
+                // Without a change of the progress since, it is still as it was then.
+                is_changed && needs_older
             })
             .await?;
+        since.is_progress_changed = is_changed;
         Ok(since)
     }
 
@@ -125,9 +135,6 @@ impl Since {
             toggles.created |= change == "create";
             toggles.replaced += usize::from(change == "replace");
         } else if kind != EntityKind::CampaignEvent.as_str() {
-            if kind == EntityKind::CharacterProgress.as_str() {
-                self.progress = self.progress.max(if change == "create" { Progress::Began } else { Progress::Changed });
-            }
             self.others.insert(UnrestoredRow { kind, id });
         }
     }
@@ -170,29 +177,38 @@ impl Since {
         Ok(experience)
     }
 
-    /// Gives the progress the experience and the level that the character has again.
-    async fn settle_progress(&self, attempt: &Attempt, work: &mut UnitOfWork, experience: i64) -> Result<()> {
-        if self.progress == Progress::Unchanged && experience == 0 {
+    /// Sets the experience and the level of the progress to what they were at the version. Where that is not known, the effects of
+    /// the events alone are undone.
+    async fn settle_progress(&self, attempt: &Attempt, work: &mut UnitOfWork, regained: i64) -> Result<()> {
+        if !self.is_progress_changed {
             return Ok(());
         }
         let rows = attempt.all::<CharacterProgress>(&of_character(work.after.id)).await?;
         let Some(today) = rows.into_iter().next() else { return Ok(()) };
-        let (sheet, at) = (&work.after.data, work.changes.at);
-        let mut then = today.clone();
-        if CharacterProgress::is_on(sheet) {
-            // A member that cannot be read is refused by the act that needs it.
-            then = then.as_on(sheet).unwrap_or_else(|_| today.clone());
-        } else if self.progress == Progress::Began {
-            then.begin_again(sheet, at);
-        } else {
-            let total = today.experience_points.saturating_add(experience).clamp(0, MAX_EXPERIENCE);
-            then.add_experience(total - today.experience_points, at)?;
-        }
+        let at = work.changes.at;
+        let then = match self.trace.standing() {
+            Some(standing) => today.clone().restored(standing, at),
+            None => today.clone().without(regained.saturating_neg(), at),
+        };
         if then != today {
+            report(&today, &then, work);
             work.changes.replace(then)?;
         }
         Ok(())
     }
+}
+
+fn report(today: &CharacterProgress, then: &CharacterProgress, work: &mut UnitOfWork) {
+    let (character_id, experience_points, level) = (then.character_id, then.experience_points, then.current_level);
+    let amount = experience_points - today.experience_points;
+    let data = if amount > 0 {
+        EventData::CharacterExperienceGained(ExperienceGained { character_id, amount, experience_points, level })
+    } else {
+        let kind = ExperienceKind::Experience;
+        let lowered = ExperienceChanged { character_id, kind, amount, experience_points, level };
+        EventData::CharacterProgressUpdated(ProgressUpdated::Experience(lowered))
+    };
+    work.changes.event(character_id, &data);
 }
 
 fn found<E: Entity>(row: Result<E>) -> Result<Option<E>> {

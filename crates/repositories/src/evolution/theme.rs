@@ -28,7 +28,8 @@ const OWN_WRITES: usize = 4;
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Transition {
-    /// It returns to its first state in the new theme, or else to its original state.
+    /// It returns to its first state in the new theme, or else to its original state, of those that this character or a
+    /// predecessor of it had.
     ThemeReset,
     /// It is adapted to the new theme.
     AdaptNew,

@@ -148,11 +148,12 @@ impl InventoryRepository {
     }
 }
 
-/// Says to the giver whose sheet it is, and not what is on it.
+/// Names the receiver in place of what is on its sheet.
 fn of_receiver(refusal: Refusal) -> Refusal {
     let reason = match refusal.rule.as_ref() {
         "too-many-coins" => "the receiver would have too many coins",
-        _ => "data.currency of the receiver cannot be read",
+        "unreadable-member" => "data.currency of the receiver cannot be read",
+        _ => "the receiver cannot take the coins",
     };
     Refusal { reason: reason.to_owned(), ..refusal }
 }

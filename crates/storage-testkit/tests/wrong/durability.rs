@@ -88,7 +88,8 @@ impl Disk {
             _ => false,
         };
         let mut inner = self.kept.clone();
-        if all.iter().enumerate().any(|(place, (_, in_batch))| is_lost(place, *in_batch)) {
+        let is_any_lost = all.iter().enumerate().any(|(place, (_, in_batch))| is_lost(place, *in_batch));
+        if self.lost == L::Dropped || is_any_lost {
             inner = MemoryStorage::new();
             let mut order: Vec<usize> = (0..all.len()).collect();
             if self.lost == L::TheOrder && all.len() > 2 {

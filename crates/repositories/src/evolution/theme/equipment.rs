@@ -61,7 +61,7 @@ fn root_of(item: &InventoryItem) -> InventoryItemId {
 /// The characters that `new` comes from.
 async fn predecessors(attempt: &Attempt, new: &Character) -> Result<HashSet<CharacterId>> {
     let (mut found, mut next) = (HashSet::new(), new.parent_id);
-    // A client may name any parent, so the walk counts its steps.
+    // An import may hold a circle of parents.
     while let Some(id) = next.filter(|id| found.len() < MAX_LINEAGE && found.insert(*id)) {
         next = match attempt.row::<Character>(id, Deleted::Include).await {
             Ok(character) => character.parent_id,
@@ -72,8 +72,8 @@ async fn predecessors(attempt: &Attempt, new: &Character) -> Result<HashSet<Char
     Ok(found)
 }
 
-/// The copy in the first state that its item had in this theme, or else in its original state, as far as this lineage had it:
-/// who gave the item, or a part of it, may have changed the rest since.
+/// The copy in the first state that its item had in this theme, or else in its original state, of the states in this lineage: those of
+/// another owner, who has given the item or a part of it, are not shown.
 async fn reset(
     attempt: &Attempt,
     copy: InventoryItem,
