@@ -1407,7 +1407,7 @@ export interface paths {
         put?: never;
         /**
          * Restores the state of a version, as a new version.
-         * @description Nothing is erased, and `parent_id` stays. Campaign events follow the restored sheet: one that was applied since is no longer applied, one that was reverted since is applied again. Experience and level are those of the sheet; where it has no experience, the progress loses what those events gave it, or begins again when it began since. Milestones, achievements and other rows that changed since (items, journal) stay unchanged, and the response lists them, as it lists the characters that coins were given to or received from.
+         * @description Nothing is erased, and `parent_id` stays. Campaign events follow the restored sheet: one that was applied since is no longer applied, one that was reverted since is applied again. Experience and level are those that the character had at the version. Milestones, achievements and other rows that changed since (items, journal) stay unchanged, and the response lists them. It also lists the characters that coins were given to or received from, and the successor by a change of theme.
          *
          *     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster (412).
          *
@@ -2192,8 +2192,8 @@ export interface components {
              */
             equipment_id: string;
             /**
-             * @description `theme_reset`: the item returns to its first state in the new theme, or else to its original state. `adapt_new`:
-             *     it is adapted to the new theme. `keep_current`: it stays unchanged.
+             * @description `theme_reset`: the item returns to its first state in the new theme, or else to its original state, of the states that this
+             *     character or a predecessor had. `adapt_new`: it is adapted to the new theme. `keep_current`: it stays unchanged.
              */
             transition: components["schemas"]["Transition"];
         };
@@ -3846,7 +3846,10 @@ export interface components {
              * @description The id of the row.
              */
             id: string;
-            /** @description The kind of row: `inventory_item`, `journal_entry`, …; `character` for the other side of a gift of coins. */
+            /**
+             * @description The kind of row: `inventory_item`, `journal_entry`, …; `character` for the other side of a gift of coins, or
+             *     the successor by a change of theme.
+             */
             kind: string;
         };
         /** @description A version of a character. */

@@ -17,7 +17,8 @@ class UnrestoredRow:
     Attributes:
         id (UUID): The id of the row.
         kind (str): The kind of row: `inventory_item`, `journal_entry`, …; `character` for the other side of a gift of
-            coins.
+            coins, or
+            the successor by a change of theme.
     """
 
     id: UUID

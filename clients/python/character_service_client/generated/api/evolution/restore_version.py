@@ -85,10 +85,9 @@ def sync_detailed(
 
      Nothing is erased, and `parent_id` stays. Campaign events follow the restored sheet: one that was
     applied since is no longer applied, one that was reverted since is applied again. Experience and
-    level are those of the sheet; where it has no experience, the progress loses what those events gave
-    it, or begins again when it began since. Milestones, achievements and other rows that changed since
-    (items, journal) stay unchanged, and the response lists them, as it lists the characters that coins
-    were given to or received from.
+    level are those that the character had at the version. Milestones, achievements and other rows that
+    changed since (items, journal) stay unchanged, and the response lists them. It also lists the
+    characters that coins were given to or received from, and the successor by a change of theme.
 
     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
     (412).
@@ -144,10 +143,9 @@ def sync(
 
      Nothing is erased, and `parent_id` stays. Campaign events follow the restored sheet: one that was
     applied since is no longer applied, one that was reverted since is applied again. Experience and
-    level are those of the sheet; where it has no experience, the progress loses what those events gave
-    it, or begins again when it began since. Milestones, achievements and other rows that changed since
-    (items, journal) stay unchanged, and the response lists them, as it lists the characters that coins
-    were given to or received from.
+    level are those that the character had at the version. Milestones, achievements and other rows that
+    changed since (items, journal) stay unchanged, and the response lists them. It also lists the
+    characters that coins were given to or received from, and the successor by a change of theme.
 
     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
     (412).
@@ -198,10 +196,9 @@ async def asyncio_detailed(
 
      Nothing is erased, and `parent_id` stays. Campaign events follow the restored sheet: one that was
     applied since is no longer applied, one that was reverted since is applied again. Experience and
-    level are those of the sheet; where it has no experience, the progress loses what those events gave
-    it, or begins again when it began since. Milestones, achievements and other rows that changed since
-    (items, journal) stay unchanged, and the response lists them, as it lists the characters that coins
-    were given to or received from.
+    level are those that the character had at the version. Milestones, achievements and other rows that
+    changed since (items, journal) stay unchanged, and the response lists them. It also lists the
+    characters that coins were given to or received from, and the successor by a change of theme.
 
     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
     (412).
@@ -255,10 +252,9 @@ async def asyncio(
 
      Nothing is erased, and `parent_id` stays. Campaign events follow the restored sheet: one that was
     applied since is no longer applied, one that was reverted since is applied again. Experience and
-    level are those of the sheet; where it has no experience, the progress loses what those events gave
-    it, or begins again when it began since. Milestones, achievements and other rows that changed since
-    (items, journal) stay unchanged, and the response lists them, as it lists the characters that coins
-    were given to or received from.
+    level are those that the character had at the version. Milestones, achievements and other rows that
+    changed since (items, journal) stay unchanged, and the response lists them. It also lists the
+    characters that coins were given to or received from, and the successor by a change of theme.
 
     Send the `ETag` that was read in `If-Match` to refuse the change when another client was faster
     (412).
