@@ -101,6 +101,18 @@ impl Attempt {
         self.context.decide_row(id, deleted).await
     }
 
+    /// A row, or `None` when it is absent.
+    pub(crate) async fn row_if_any<E: Entity>(&self, id: E::Id, deleted: Deleted) -> Result<Option<E>>
+    where
+        dyn StoragePort: Store<E>,
+    {
+        match self.row(id, deleted).await {
+            Ok(row) => Ok(Some(row)),
+            Err(RepositoryError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A row of this character. One of another character counts as absent.
     pub(crate) async fn owned_row<E: Owned>(&self, of: CharacterId, id: E::Id, deleted: Deleted) -> Result<E>
     where

@@ -153,11 +153,8 @@ where
 {
     stream::iter(ids)
         .map(|id| async move {
-            match attempt.row::<E>(id, Deleted::Include).await {
-                Ok(row) => Ok(Some((id, row.meta().is_deleted()))),
-                Err(RepositoryError::NotFound(_)) => Ok(None),
-                Err(error) => Err(error),
-            }
+            let row = attempt.row_if_any::<E>(id, Deleted::Include).await?;
+            Ok(row.map(|row| (id, row.meta().is_deleted())))
         })
         .buffer_unordered(LOOKUPS)
         .try_filter_map(async |found| Ok(found))

@@ -10,7 +10,7 @@ mod tests;
 pub use attain::{Attained, NewAttainment};
 pub use award::{Award, Awarded};
 
-pub(crate) use standing::Standing;
+pub(crate) use standing::{Standing, experience_event};
 
 use crate::{RequestContext, Result, StorageContext};
 use character_domain::{Character, CharacterId, CharacterProgress, Revision};

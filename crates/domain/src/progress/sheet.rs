@@ -24,11 +24,16 @@ pub struct OnSheet {
 }
 
 impl OnSheet {
-    /// Reads a sheet.
+    /// Reads what can be read.
     #[must_use]
     pub fn of(sheet: &Document) -> Self {
         let (experience, level) = (sheet::experience(sheet), sheet::level(sheet));
         Self { experience: experience.ok().flatten(), level: level.ok().flatten() }
+    }
+
+    /// Reads both, when each is missing or valid.
+    fn read(sheet: &Document) -> Result<Self, Refusal> {
+        Ok(Self { experience: sheet::experience(sheet)?, level: sheet::level(sheet)? })
     }
 
     /// The standing, when the sheet has both.
@@ -37,14 +42,15 @@ impl OnSheet {
         self.experience.zip(self.level).map(|(experience, level)| Standing { experience, level })
     }
 
-    /// The standing of a character without a progress, as [`CharacterProgress::of_sheet`] has it.
+    /// The standing of a character without a progress. Missing experience counts as 0, a missing level as the one that the
+    /// experience makes.
     #[must_use]
     pub fn alone(self) -> Standing {
         let experience = self.experience.unwrap_or(0);
         Standing { experience, level: self.level.unwrap_or_else(|| level_of(experience)) }
     }
 
-    /// The standing of a character whose progress has this one, as [`CharacterProgress::as_on`] has it.
+    /// The standing of a character whose progress has this one: what the sheet has takes precedence.
     #[must_use]
     pub fn over(self, known: Standing) -> Standing {
         let experience = self.experience.unwrap_or(known.experience);
@@ -54,14 +60,12 @@ impl OnSheet {
 }
 
 impl CharacterProgress {
-    /// The progress of a character without a stored one, from its sheet. Missing experience counts as 0, a missing
-    /// level as the one that the experience makes.
+    /// The progress of a character without a stored one, from its sheet, as [`OnSheet::alone`] has it.
     ///
     /// # Errors
     /// `unreadable-member` when the experience or level of the sheet is not a valid number.
     pub fn of_sheet(character: &Character) -> Result<Self, Refusal> {
-        let experience = sheet::experience(&character.data)?.unwrap_or(0);
-        let level = sheet::level(&character.data)?.unwrap_or_else(|| level_of(experience));
+        let Standing { experience, level } = OnSheet::read(&character.data)?.alone();
         Ok(Self::new(character.id, experience, level, character.meta.created_at))
     }
 
@@ -71,10 +75,9 @@ impl CharacterProgress {
     /// # Errors
     /// As [`of_sheet`](Self::of_sheet).
     pub fn as_on(mut self, sheet: &Document) -> Result<Self, Refusal> {
-        let known = self.experience_points;
-        self.experience_points = sheet::experience(sheet)?.unwrap_or(known);
-        let made = if self.experience_points == known { self.current_level } else { level_of(self.experience_points) };
-        let level = sheet::level(sheet)?.unwrap_or(made);
+        let known = Standing { experience: self.experience_points, level: self.current_level };
+        let Standing { experience, level } = OnSheet::read(sheet)?.over(known);
+        self.experience_points = experience;
         if level != self.current_level {
             self.previous_level = self.current_level;
             self.current_level = level;
@@ -90,11 +93,11 @@ impl CharacterProgress {
         self
     }
 
-    /// This progress without the experience of events that are undone; `experience` below 0 is of events that take effect again.
+    /// This progress with the experience of events that take effect again; below 0: without that of events that are undone.
     #[must_use]
-    pub fn without(mut self, experience: i64, at: Timestamp) -> Self {
+    pub fn regaining(mut self, experience: i64, at: Timestamp) -> Self {
         let before = self.experience_points;
-        self.experience_points = before.saturating_sub(experience).clamp(0, MAX_EXPERIENCE);
+        self.experience_points = before.saturating_add(experience).clamp(0, MAX_EXPERIENCE);
         let reached = level_of(self.experience_points);
         let is_lower = self.experience_points < before;
         self.set_level(if is_lower { reached.min(self.current_level) } else { reached.max(self.current_level) }, at);

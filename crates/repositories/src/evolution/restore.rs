@@ -6,17 +6,16 @@ use super::{
     versions_of,
 };
 use crate::{
-    RepositoryError, RequestContext, Result,
+    RequestContext, Result,
     act::Attempt,
-    progress::of_character,
+    progress::{experience_event, of_character},
     unit_of_work::{CharacterReport, UnitOfWork},
 };
 use character_domain::{
     CampaignEvent, CampaignEventId, Character, CharacterId, CharacterProgress, CharacterVersion, CharacterVersionId,
-    EventImpact, EventImpactId, RelatedChange,
-    event::{EffectChanged, ExperienceChanged, ExperienceGained, ExperienceKind, ProgressUpdated},
+    EventImpact, EventImpactId, RelatedChange, event::EffectChanged,
 };
-use character_storage_port::{Deleted, Entity, EntityKind, EventData};
+use character_storage_port::{Deleted, EntityKind, EventData};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -112,20 +111,18 @@ impl Since {
             trace: Trace::to(to.id),
             others: BTreeSet::new(),
         };
-        let mut is_changed = false;
         attempt
             .each::<CharacterVersion>(&versions_of(of), |version| {
                 let needs_older = since.trace.take(&version);
                 if version.state.meta.revision > number {
-                    is_changed |= version.related.iter().any(is_of_progress);
+                    since.is_progress_changed |= version.related.iter().any(is_of_progress);
                     version.related.into_iter().for_each(|related| since.add(related));
                     return true;
                 }
                 // Without a change of the progress since, it is still as it was then.
-                is_changed && needs_older
+                since.is_progress_changed && needs_older
             })
             .await?;
-        since.is_progress_changed = is_changed;
         Ok(since)
     }
 
@@ -146,7 +143,7 @@ impl Since {
         let mut experience = 0_i64;
         let mut applied: BTreeMap<CampaignEventId, bool> = BTreeMap::new();
         for (id, toggles) in &self.impacts {
-            let Some(impact) = found(attempt.row::<EventImpact>(*id, Deleted::Include).await)? else { continue };
+            let Some(impact) = attempt.row_if_any::<EventImpact>(*id, Deleted::Include).await? else { continue };
             let is_in_force = impact.applied && !impact.is_reverted;
             let was_in_force = !toggles.created && (is_in_force ^ (toggles.replaced % 2 == 1));
             *applied.entry(impact.event_id).or_default() |= was_in_force;
@@ -158,7 +155,7 @@ impl Since {
             }
         }
         for (id, applied) in applied {
-            let Some(event) = found(attempt.row::<CampaignEvent>(id, Deleted::Include).await)? else { continue };
+            let Some(event) = attempt.row_if_any::<CampaignEvent>(id, Deleted::Include).await? else { continue };
             if event.applied != applied {
                 let (of, impact_type) = (event.character_id, event.impact_type);
                 work.changes.replace(CampaignEvent { applied, applied_at: applied.then_some(at), ..event })?;
@@ -188,33 +185,13 @@ impl Since {
         let at = work.changes.at;
         let then = match self.trace.standing() {
             Some(standing) => today.clone().restored(standing, at),
-            None => today.clone().without(regained.saturating_neg(), at),
+            None => today.clone().regaining(regained, at),
         };
         if then != today {
-            report(&today, &then, work);
+            let (points, gained) = (then.experience_points, then.experience_points - today.experience_points);
+            work.changes.event(work.after.id, &experience_event(work.after.id, gained, points, then.current_level));
             work.changes.replace(then)?;
         }
         Ok(())
-    }
-}
-
-fn report(today: &CharacterProgress, then: &CharacterProgress, work: &mut UnitOfWork) {
-    let (character_id, experience_points, level) = (then.character_id, then.experience_points, then.current_level);
-    let amount = experience_points - today.experience_points;
-    let data = if amount > 0 {
-        EventData::CharacterExperienceGained(ExperienceGained { character_id, amount, experience_points, level })
-    } else {
-        let kind = ExperienceKind::Experience;
-        let lowered = ExperienceChanged { character_id, kind, amount, experience_points, level };
-        EventData::CharacterProgressUpdated(ProgressUpdated::Experience(lowered))
-    };
-    work.changes.event(character_id, &data);
-}
-
-fn found<E: Entity>(row: Result<E>) -> Result<Option<E>> {
-    match row {
-        Ok(row) => Ok(Some(row)),
-        Err(RepositoryError::NotFound(_)) => Ok(None),
-        Err(error) => Err(error),
     }
 }

@@ -3,7 +3,7 @@
 use super::of_character;
 use crate::{Result, act::Attempt, unit_of_work::UnitOfWork};
 use character_domain::{
-    Character, CharacterProgress, Refusal, Revision,
+    Character, CharacterId, CharacterProgress, Refusal, Revision,
     event::{ExperienceChanged, ExperienceGained, ExperienceKind, LeveledUp, ProgressUpdated},
     progress::{LevelChange, proficiency_bonus},
 };
@@ -38,22 +38,7 @@ impl Standing {
         let change = self.row.add_experience(amount, work.changes.at)?;
         self.row.write_on(&mut work.after.data)?;
         let (of, points) = (self.row.character_id, self.row.experience_points);
-        let data = if amount > 0 {
-            EventData::CharacterExperienceGained(ExperienceGained {
-                character_id: of,
-                amount,
-                experience_points: points,
-                level: change.to,
-            })
-        } else {
-            EventData::CharacterProgressUpdated(ProgressUpdated::Experience(ExperienceChanged {
-                character_id: of,
-                kind: ExperienceKind::Experience,
-                amount,
-                experience_points: points,
-                level: change.to,
-            }))
-        };
+        let data = experience_event(of, amount, points, change.to);
         work.changes.event(of, &data);
         if change.is_gain() {
             let data = EventData::CharacterLeveledUp(LeveledUp {
@@ -72,6 +57,21 @@ impl Standing {
     pub(crate) fn store(self, work: &mut UnitOfWork) -> Result<CharacterProgress> {
         if self.on_record { work.changes.replace(self.row) } else { work.changes.create(self.row) }
     }
+}
+
+/// The event about experience that was gained, or lost when the amount is not above 0.
+pub(crate) fn experience_event(character_id: CharacterId, amount: i64, experience_points: i64, level: u8) -> EventData {
+    if amount > 0 {
+        return EventData::CharacterExperienceGained(ExperienceGained {
+            character_id,
+            amount,
+            experience_points,
+            level,
+        });
+    }
+    let kind = ExperienceKind::Experience;
+    let changed = ExperienceChanged { character_id, kind, amount, experience_points, level };
+    EventData::CharacterProgressUpdated(ProgressUpdated::Experience(changed))
 }
 
 impl Attempt {

@@ -83,13 +83,12 @@ impl Disk {
             L::TheLastCommit => place + 1 == all.len(),
             L::TheLastBatch => place + 1 == all.len() && in_batch,
             L::AllBehindTheFirstHundreds => place >= 300,
-            // All of them are written again, in another order or without those whose calls were dropped.
-            L::TheOrder | L::Dropped => true,
             _ => false,
         };
         let mut inner = self.kept.clone();
         let is_any_lost = all.iter().enumerate().any(|(place, (_, in_batch))| is_lost(place, *in_batch));
-        if self.lost == L::Dropped || is_any_lost {
+        // All are written again, in another order or without those whose calls were dropped.
+        if is_any_lost || matches!(self.lost, L::TheOrder | L::Dropped) {
             inner = MemoryStorage::new();
             let mut order: Vec<usize> = (0..all.len()).collect();
             if self.lost == L::TheOrder && all.len() > 2 {
@@ -97,7 +96,7 @@ impl Disk {
             }
             for place in order {
                 let (transaction, in_batch) = &all[place];
-                if !is_lost(place, *in_batch) || matches!(self.lost, L::TheOrder | L::Dropped) {
+                if !is_lost(place, *in_batch) {
                     inner.commit(transaction.clone()).await.unwrap();
                 }
             }

@@ -1,7 +1,7 @@
 //! The items of a character that changes its theme.
 
 use super::{super::lineage::MAX_LINEAGE, Transition};
-use crate::{RepositoryError, Result, act::Attempt};
+use crate::{Result, act::Attempt};
 use character_domain::{
     Attunement, Character, CharacterId, InventoryItem, InventoryItemId, Meta, inventory::Inventory,
 };
@@ -63,11 +63,7 @@ async fn predecessors(attempt: &Attempt, new: &Character) -> Result<HashSet<Char
     let (mut found, mut next) = (HashSet::new(), new.parent_id);
     // An import may hold a circle of parents.
     while let Some(id) = next.filter(|id| found.len() < MAX_LINEAGE && found.insert(*id)) {
-        next = match attempt.row::<Character>(id, Deleted::Include).await {
-            Ok(character) => character.parent_id,
-            Err(RepositoryError::NotFound(_)) => None,
-            Err(error) => return Err(error),
-        };
+        next = attempt.row_if_any::<Character>(id, Deleted::Include).await?.and_then(|character| character.parent_id);
     }
     Ok(found)
 }
@@ -81,11 +77,7 @@ async fn reset(
     lineage: &HashSet<CharacterId>,
 ) -> Result<InventoryItem> {
     let root = root_of(&copy);
-    let first = match attempt.row::<InventoryItem>(root, Deleted::Include).await {
-        Ok(first) => Some(first),
-        Err(RepositoryError::NotFound(_)) => None,
-        Err(error) => return Err(error),
-    };
+    let first = attempt.row_if_any::<InventoryItem>(root, Deleted::Include).await?;
     let query = InventoryItemQuery { root_id: Some(root), include_deleted: true, ..InventoryItemQuery::default() };
     let mut states: Vec<InventoryItem> = attempt.all(&query).await?;
     states.extend(first);
